@@ -36,7 +36,7 @@ def here(tmp_path: Path) -> Here:
     layout.add(f"{hub}node:24-bookworm-slim", dpkg("12", zlib="1.0"), app, env=ENV)
     layout.add(f"{hub}node:24-trixie-slim", dpkg("13", zlib="1.1"), app, env=ENV)
     layout.add(f"{hub}node:24-alpine3.24", apk("3.24", zlib="1.0-r0"), app, env=ENV)
-    layout.add(f"{hub}node:26-trixie-slim", dpkg("13", zlib="1.1"), app, env=("NODE_VERSION=26.7.0",))
+    layout.add("node:26-trixie-slim", dpkg("13", zlib="1.1"), app, env=("NODE_VERSION=26.7.0",))
     db = database(
         tmp_path / "advisories.db",
         fault("CVE-2026-1", "Debian", "12", "zlib", "1.2"),

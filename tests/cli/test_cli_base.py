@@ -96,6 +96,18 @@ def test_the_table_as_markdown_and_json() -> None:
     }  # fmt: skip
 
 
+def test_json_is_as_its_schema_says() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "base.schema.json").read_text())
+    check = jsonschema.Draft202012Validator(schema)
+    newer = ADVICE._replace(base=ADVICE.base._replace(newest=ADVICE.rows[0], name="", layers=3), data=(), no_data="x")
+    for advice in (ADVICE, newer):
+        check.validate(document(advice))
+    wrong = document(ADVICE)
+    wrong["base"]["more"] = 1
+    assert not check.is_valid(wrong)
+
+
 def kezuri(root: Path, *argv: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     environ = {"HOME": str(root), "KEZURI_ROOT": str(root / "store"), "KEZURI_DB": str(root / "advisories.db")}

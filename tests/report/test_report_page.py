@@ -195,8 +195,8 @@ def test_a_scan_is_a_section_in_both_languages() -> None:
     assert section["counts"] == {"critical": 4, "high": 2, "medium": 1, "low": 0, "unknown": 1}
     assert section["exploited"] == 1 and len(section["findings"]) == len(SAMPLE.findings)
     assert [each["id"] for each in section["findings"] if each["ignored"]] == ["CVE-2024-4"]
-    assert (
-        section["findings"][0]["url"].startswith("https://") and section["findings"][1]["where"] == "sub/Dockerfile:7"
+    assert section["findings"][0]["url"].startswith("https://") and section["findings"][1]["where"].endswith(
+        "Dockerfile:7"
     )
     assert section["remedies"] and section["remedies"][-1]["none"]
     for report, bill in EVERY:

@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 
+import pytest
 from tests.anatomy.anatomy_images import dissected
 from tests.packages.packages_made import MODULES, elf_with, go_info
 
+from kezuri.advisories.coordinates import Distribution
 from kezuri.anatomy.naming import recorded_names
 from kezuri.anatomy.values import Maker
 from kezuri.check.image.rule import ExampleLayer, Made
+from kezuri.packages.package import Package
+from kezuri.packages.presence import Present, merged
 from kezuri.sbom.collecting import bill_of
+from kezuri.sbom.foreign import Origins
 from kezuri.sbom.values import Bill, Component
 
 STATUS = "var/lib/dpkg/status"
@@ -66,6 +71,10 @@ def test_the_last_word_of_a_database_counts_whatever_lists_are_left() -> None:
     assert said(bill(kept, {STATUS: status("two=1")})) == ["two 1 0"]
     assert said(bill(kept, {STATUS: status("one=2", "two=1")})) == ["one 2 1", "two 1 0"]
     assert said(bill(kept, {STATUS: gone})) == []
+    assert bill(kept, {STATUS: gone}).told == (
+        "layer 2 removes /var/lib/dpkg/status: which packages of the system are there is not known",
+    )
+    assert bill(kept).told == ()
     assert said(bill(kept, {STATUS: gone}, kept)) == ["one 1 2", "two 1 2"]
 
 
@@ -132,3 +141,71 @@ def test_licences_of_debian_are_those_of_the_copyright() -> None:
     assert one(found, "one").package.licence == "(GPL-2+ or Artistic) AND MIT"
     assert one(found, "linked").package.licence == "(GPL-2+ or Artistic) AND MIT"
     assert one(found, "plain").package.licence == "GPL-2"
+
+
+def test_a_system_without_packages_is_no_system_without_faults() -> None:
+    release: ExampleLayer = {"etc/os-release": Made(b"ID=debian\nVERSION_ID=12\nPRETTY_NAME=Debian\n")}
+    assert bill({"etc/hostname": Made(b"x")}).told == ()
+    assert bill(release).told == ("Debian: no database of its packages is there: packages of the system are not known",)
+    lists: ExampleLayer = {**release, f"{INFO}/a.list": Made(b"/a\n")}
+    assert bill(lists).told == (
+        "/var/lib/dpkg/info has lists of files, and there is no status: packages of the system are not known",
+    )
+    assert bill({**release, "var/lib/dpkg/status.d/a": Made(b"Package: a\nVersion: 1\n")}).told == ()
+
+
+def test_the_distribution_is_that_of_etc_wherever_its_link_leads() -> None:
+    odd: ExampleLayer = {
+        "etc/os-release": Made(kind="symlink", link="../usr/lib/os.release.d/own"),
+        "usr/lib/os.release.d/own": Made(b"ID=fedora\nVERSION_ID=41\n"),
+    }
+    assert bill(odd).distribution.id == "fedora"
+    both = {"etc/os-release": Made(b"ID=a\n"), "usr/lib/os-release": Made(b"ID=b\n")}
+    assert bill(both).distribution.id == "a" and bill({**both, "etc/os-release": Made(b"")}).distribution.id == "b"
+
+
+@pytest.mark.parametrize(
+    ("distribution", "package", "foreign"),
+    [
+        ("debian", Package("deb", "nodejs", "20.1-1nodesource1", vendor="NodeSource <x@nodesource.com>"), True),
+        ("debian", Package("deb", "postgresql-16", "16.1-1.pgdg120+1", vendor="Debian <x@lists.debian.org>"), True),
+        ("debian", Package("deb", "nginx", "1.25.3-1~bookworm", vendor="NGINX <nginx-packaging@f5.com>"), True),
+        ("debian", Package("deb", "gh", "2.40", vendor="GitHub"), True),
+        ("debian", Package("deb", "curl", "7.88.1-10+deb12u5", vendor="A <a@debian.org>"), False),
+        ("debian", Package("deb", "curl", "8.5.0-2~bpo12+1", vendor="A <a@example.org>"), False),
+        (
+            "debian",
+            Package("deb", "mysql-common", "5.8", vendor="Debian MySQL Maintainers <x@lists.debian.org>"),
+            False,
+        ),
+        (
+            "ubuntu",
+            Package("deb", "curl", "7.81.0-1ubuntu1.15", vendor="Ubuntu Developers <x@lists.ubuntu.com>"),
+            False,
+        ),
+        ("rocky", Package("rpm", "bash", "5.1-1.el9", vendor="Rocky Enterprise Software Foundation"), False),
+        ("rocky", Package("rpm", "docker-ce", "3:24.0-1.el9", vendor="Docker"), True),
+        ("rocky", Package("rpm", "own", "1-1", vendor=""), False),
+        ("nobody", Package("rpm", "own", "1-1", vendor="Somebody"), False),
+        ("alpine", Package("apk", "own", "1-r1"), False),
+    ],
+)
+def test_who_looks_after_a_package_says_whose_it_is(distribution: str, package: Package, foreign: bool) -> None:
+    assert Origins(Distribution(distribution, "1")).foreign(package) is foreign
+
+
+def test_a_journal_of_rpm_that_is_still_to_be_read_is_told() -> None:
+    journal: ExampleLayer = {"var/lib/rpm/rpmdb.sqlite-wal": Made(b"wal")}
+    assert bill(journal).told == (
+        "/var/lib/rpm/rpmdb.sqlite-wal has changes that are not in the database yet, and is not read",
+    )
+    assert bill(journal, {"var/lib/rpm/rpmdb.sqlite-wal": Made(b"")}).told == ()
+    assert bill({"var/lib/rpm/rpmdb.sqlite-wal": Made(b"")}).told == ()
+
+
+def test_many_records_of_one_package_take_no_time() -> None:
+    records = [
+        Present(Package("npm", "a", "1", directories=(f"d{n}",)), 0, (f"d{n}/package.json",)) for n in range(20_000)
+    ]
+    (one_of_all,) = merged(records)
+    assert len(one_of_all.evidence) == len(one_of_all.package.directories) == 20_000

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from random import Random
 from typing import Any
 
 import pytest
@@ -200,3 +201,32 @@ def test_a_document_within_others() -> None:
 def test_what_is_no_document_is_told(data: bytes, told: str) -> None:
     with pytest.raises(KezuriError, match=r"^bom\.json: .*" + told):
         reading.read(data, "bom.json")
+
+
+_ODD: tuple[Any, ...] = (
+    *(None, 0, -1, 1e308, True, [], {}, [[]], [None], {"a": {}}),
+    *("", "x" * 300, "\ud800", "\x00\x1b[31m", "sha256:", "@", "/", "a/", "999999999999", "-5"),
+    *("pkg:deb/%ff%00@%ff", "pkg:deb/debian/x@1?distro=-1&upstream=@"),
+)
+
+
+def _mutated(value: Any, chance: Random, part: float) -> Any:
+    if chance.random() < part:
+        return chance.choice(_ODD)
+    if isinstance(value, dict):
+        return {key: _mutated(each, chance, part) for key, each in value.items() if chance.random() > part / 2}
+    return [_mutated(each, chance, part) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("writer", [cyclonedx.document, spdx.document], ids=["cyclonedx", "spdx"])
+def test_whatever_is_read_can_be_written_and_read_again(writer: Any) -> None:
+    chance = Random(7)
+    document = json.loads(encoded(writer(bill_samples.image())))
+    # What a mutation must not take away, lest nothing of the document is looked at.
+    head = {key: document[key] for key in ("bomFormat", "spdxVersion") if key in document}
+    for number in range(24):
+        mutated = _mutated(document, chance, (0.003, 0.02, 0.1)[number % 3])
+        bill = _read({**(mutated if isinstance(mutated, dict) else {}), **head})
+        for again in (cyclonedx.document, spdx.document):
+            written = encoded(again(bill))
+            assert encoded(again(reading.read(written, "x"))) == written

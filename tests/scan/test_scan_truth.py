@@ -31,7 +31,8 @@ NODE = {
 RUST = {
     ("atty", "0.2.14"): 1, ("chrono", "0.4.19"): 1, ("crossbeam-deque", "0.7.3"): 1, ("h2", "0.3.3"): 4,
     ("hyper", "0.14.9"): 3, ("idna", "0.2.3"): 1, ("openssl", "0.10.30"): 7, ("regex", "1.5.4"): 1,
-    ("rustls", "0.20.0"): 1, ("smallvec", "1.6.0"): 1, ("time", "0.1.43"): 1, ("tokio", "1.7.0"): 4, ("serde", "1.0.130"): 0,
+    ("rustls", "0.20.0"): 1,
+    ("smallvec", "1.6.0"): 1, ("time", "0.1.43"): 1, ("tokio", "1.7.0"): 4, ("serde", "1.0.130"): 0,
 }  # fmt: skip
 GO = {
     ("github.com/dgrijalva/jwt-go", "v3.2.0+incompatible"): 1, ("golang.org/x/text", "v0.3.2"): 4,
@@ -49,8 +50,8 @@ RUNTIME = {("node", "10.15.0"): 22}
 OS_RELEASE = 'ID=alpine\nVERSION_ID=3.10.2\nPRETTY_NAME="Alpine Linux v3.10"\n'
 
 
-def run(*command: object, **more: Any) -> str:
-    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=300, **more)
+def run(*command: object) -> str:
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -203,7 +204,9 @@ def test_older_packages_of_debian_against_its_security_updates(tmp_path: Path) -
     mended: dict[str, set[str]] = {}
     for entry in re.split(r"^(?=expat \()", changelog_of(files[newest], tmp_path / "newest"), flags=re.MULTILINE):
         head = re.match(r"expat \(([^)]+)\)", entry)
-        for cve in CVE.findall(entry) if head else ():
+        if head is None:
+            continue
+        for cve in CVE.findall(entry):
             releases = {"bookworm": {"status": "resolved", "fixed_version": head[1], "urgency": "not yet assigned"}}
             faults.setdefault(cve, {"description": "", "scope": "remote", "releases": releases})
             mended.setdefault(head[1], set()).add(cve)

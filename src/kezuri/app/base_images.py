@@ -62,6 +62,7 @@ class BaseImages:
         self._attached = attached
         self._held = ExitStack()
         self._scratch = ""
+        self._listed: dict[Reference, str] | None = None
 
     def __enter__(self) -> "BaseImages":
         self._scratch = self._held.enter_context(self._session.store.scratch("base"))
@@ -69,6 +70,11 @@ class BaseImages:
 
     def __exit__(self, *raised: object) -> None:
         self._held.close()
+
+    def call_off(self) -> None:
+        """End what is being read, in whichever thread."""
+        if not self._place:
+            self._session.registry().close()
 
     @property
     def apart(self) -> bool:
@@ -110,15 +116,24 @@ class BaseImages:
         """The tags that there are. KezuriError where nobody tells."""
         if not self._place:
             return frozenset(self._session.registry().known_tags(reference))
+        names = self._names()
+        if names is None:
+            return None
+        return frozenset(each.tag for each in names if each.repository == reference.repository)
+
+    def _names(self) -> dict[Reference, str] | None:
+        """What the images of a layout are called, and how it has that; None for a place that has no list."""
         from kezuri.images.layout import open_layout
         from kezuri.transfer.places import LayoutPlace, read_place
 
-        place = read_place(self._place)
-        if not isinstance(place, LayoutPlace):
-            return None
-        with open_layout(place.directory) as layout:
-            names = [Reference.maybe(name) for name in layout.names()]
-        return frozenset(each.tag for each in names if each is not None and each.repository == reference.repository)
+        if self._listed is None:
+            place = read_place(self._place)
+            if not isinstance(place, LayoutPlace):
+                return None
+            with open_layout(place.directory) as layout:
+                pairs = [(Reference.maybe(name), name) for name in layout.names()]
+            self._listed = {reference: name for reference, name in pairs if reference is not None}
+        return self._listed
 
     def missing(self, error: KezuriError) -> Missing:
         """What kind of answer an error is: `gone` where there is no such image. A place of this machine answers
@@ -128,7 +143,7 @@ class BaseImages:
     def _in_place(self, reference: Reference) -> FoundImage:
         from kezuri.app.distant_image import in_place
 
-        name = f"{self._place}:{reference}"
+        name = f"{self._place}:{(self._names() or {}).get(reference, str(reference))}"
         image = self._held.enter_context(in_place(self._session, name, self._platform, self._scratch))
         config = image.config()
         opened: Callable[[Descriptor], BinaryIO] = lambda layer: image.files.opener(layer)()  # noqa: E731

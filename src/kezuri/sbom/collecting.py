@@ -1,6 +1,6 @@
 """The bill of an image or a directory: the packages that its records and its config tell of, each with its layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kezuri.advisories.coordinates import Distribution, distribution_of
 from kezuri.anatomy.dissection import Dissection
@@ -12,6 +12,7 @@ from kezuri.sbom.foreign import Origins
 from kezuri.sbom.values import Bill, BillLayer, Component
 
 _MOST_RELEASE = 64 << 10
+_DATABASES = frozenset(("dpkg", "dpkg one", "apk", "rpm sqlite", "rpm ndb", "rpm bdb", "rpm list"))
 
 
 def bill_of(image: Dissection, kind: str = "image") -> Bill:
@@ -26,6 +27,7 @@ def bill_of(image: Dissection, kind: str = "image") -> Bill:
     variables = config.env_map()
     components = [_witnessed(each, variables) for each in _components(found, inventory, Origins(distribution))]
     components += _declared(image, found, variables, told)
+    told += _lacking(inventory, distribution, components)
     layers = tuple(
         BillLayer(
             layer.diff_id, layer.maker.text, layer.maker.dockerfile, layer.maker.line, number < naming.base_layers
@@ -73,23 +75,52 @@ def _distribution(image: Dissection, inventory: Inventory) -> Distribution:
     return distribution_of(data.decode("utf-8", "replace")) if data else Distribution()
 
 
+def _lacking(inventory: Inventory, distribution: Distribution, components: Sequence[Component]) -> list[str]:
+    """What is to be said of a system without a single package: nobody is to take it for one without faults."""
+    if any(each.package.ecosystem in SYSTEM for each in components):
+        return []
+    gone = [each for each in inventory.records if each.record.kind in _DATABASES and not each.shown]
+    if gone:
+        last = max(gone, key=lambda each: each.until)
+        return [f"layer {last.until + 1} removes /{last.path}: which packages of the system are there is not known"]
+    if any(each.record.kind == "dpkg files" for each in inventory.records):
+        return ["/var/lib/dpkg/info has lists of files, and there is no status: packages of the system are not known"]
+    if distribution.id:
+        name = distribution.title or distribution.id
+        return [f"{name}: no database of its packages is there: packages of the system are not known"]
+    return []
+
+
 def _components(found: Sequence[Present], inventory: Inventory, origins: Origins) -> list[Component]:
     """What is there in the end, but for what a package of the distribution brought: that one stands for it, since its
     distribution mends it."""
-    kept: list[Present] = []
-    for each in found:
-        if each.package.ecosystem not in SYSTEM:
-            owner = inventory.owner(each.evidence[0])
-            package = inventory.installed[owner].package if owner >= 0 else None
-            if package is not None and package.ecosystem in SYSTEM and not origins.foreign(package):
-                continue
-        kept.append(each)
+    brought = _brought(found, inventory.resolved, origins)
+    kept = [each for each in found if each.package.ecosystem in SYSTEM or each.evidence[0] not in brought]
     return [
         Component(
-            each.package, each.since, each.evidence, each.package.ecosystem in SYSTEM and origins.foreign(each.package)
+            each.package,
+            each.since,
+            each.evidence,
+            each.package.ecosystem in SYSTEM and origins.foreign(each.package),
         )
         for each in merged(kept)
     ]
+
+
+def _brought(found: Sequence[Present], resolved: Callable[[str], str], origins: Origins) -> set[str]:
+    """The records that packages of the distribution name among their files."""
+    records = {each.evidence[0] for each in found if each.package.ecosystem not in SYSTEM}
+    names = {path[path.rfind("/") + 1 :] for path in records}
+    brought = set()
+    for each in found:
+        if each.package.ecosystem in SYSTEM and not origins.foreign(each.package):
+            for path in each.package.files:
+                directory, _, name = path.rpartition("/")
+                if name in names:
+                    at = f"{resolved(directory)}/{name}" if directory else name
+                    if at in records:
+                        brought.add(at)
+    return brought
 
 
 def _witnessed(component: Component, variables: Mapping[str, str]) -> Component:

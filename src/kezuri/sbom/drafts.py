@@ -8,7 +8,7 @@ from kezuri.advisories.coordinates import Distribution
 from kezuri.packages.package import Package, number_of
 from kezuri.sbom import purls
 from kezuri.sbom.values import Bill, BillLayer, Component
-from kezuri.sbom.wording import BEGINNING, OURS, UNNAMED
+from kezuri.sbom.wording import BEGINNING, OURS, UNNAMED, clean
 
 _MOST: Final = 1000
 """Characters of a name, a version or a path that are kept."""
@@ -19,7 +19,7 @@ _RECORDS: Final = 100
 
 def text(value: object, most: int = _MOST) -> str:
     """A text of a document; empty for what is none."""
-    return value[:most].strip() if isinstance(value, str) else ""
+    return clean(value[:most].strip()) if isinstance(value, str) else ""
 
 
 def listed(value: object) -> list[Any]:
@@ -96,17 +96,20 @@ class Draft:
         records: Iterable[str],
         said: Mapping[str, list[str]],
         source: tuple[str, str] = ("", ""),
+        vendor: str = "",
     ) -> None:
         """A component: by its package URL, and where it has none, by its name. `records` are paths from the root on;
-        `source` is the package that it was built from, with its version."""
+        `source` is the package that it was built from, with its version; `vendor` is told of packages of the system."""
         first = _first(said)
+        name = name.strip("/")
         purl = purls.parse(purl_text) if purl_text else None
         if purl is None:
             if not name:
                 self._unnamed += 1
                 return
             self._without += 1
-            package = Package("generic", name, version)
+            space, _, own = name.rpartition("/")
+            package = Package("generic", own, version, namespace=space)
         else:
             package = _as_written(purls.package(purl), name)
             if found := purls.distribution(purl):
@@ -123,6 +126,7 @@ class Draft:
             licence=first.get(f"{OURS}licence", licence)[:_MOST_WORDS],
             size=number_of(first.get(f"{OURS}size", "").encode("utf-8", "replace")),
             built_here=f"{OURS}builtHere" in first,
+            vendor=vendor if package.ecosystem in purls.SYSTEM else "",
             architecture=package.architecture or first.get(f"{OURS}architecture", ""),
         )
         evidence = tuple(dict.fromkeys(record.removeprefix("/") for record in records if record))[:_RECORDS]

@@ -17,12 +17,18 @@ BEGINNING: Final = "1970-01-01T00:00:00Z"
 UNNAMED: Final = "unnamed"
 """The name of what has none: the forms demand one."""
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,12})?(Z|[+-]\d\d:\d\d)\Z")
 
 
 def clean(text: str) -> str:
     """The text without halves of surrogate pairs, which stand for bytes of a record that are no UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if not text.isascii() else text
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return _HALVES.sub("\ufffd", text)
 
 
 def encoded(document: Mapping[str, Any], *, indent: int | None = 2) -> bytes:

@@ -261,6 +261,8 @@ def _listing(name: str) -> str:
         return "what an image is made of, in figures"
     if name.startswith("bill-"):
         return "which packages an image consists of"
+    if name.startswith("inside-"):
+        return "what a scan found in an image's files"
     if name.startswith("scan-"):
         return "what is known to be broken in an image, in figures"
     return "records of packages in a layer" if name.startswith("records-") else "a listing of no layer"

@@ -45,6 +45,7 @@ def execute(invocation: Invocation) -> int:
 
     from kezuri.app.base import BaseRequest, base
     from kezuri.cli.build_request import build_arguments
+    from kezuri.cli.screen_text import clip, one_line
 
     parsed, console = invocation.parsed, invocation.console
     code = _number(parsed.text("--exit-code"), "--exit-code", 255, 0)
@@ -61,7 +62,19 @@ def execute(invocation: Invocation) -> int:
         parsed.flag("--attached"),
         now,
     )
-    advice = base(invocation.settings, request)
+    live = console.live(console.err)
+
+    def say(name: str) -> None:
+        if live:
+            looking = clip(one_line(console.phrase("looking at {}", name)), (console.columns(console.err) or 80) - 1)
+            console.err.write(f"\r\x1b[K{looking}")
+            console.err.flush()
+
+    try:
+        advice = base(invocation.settings, request, say)
+    finally:
+        if live:
+            console.err.write("\r\x1b[K")
     form = parsed.text("--format")
     if form == "json":
         from kezuri.cli.json_text import json_text
