@@ -11,7 +11,7 @@ from tests.scan.scan_samples import BILL, fault
 
 from kezuri.advisories.values import Advisory, Affected, DataSet, Entry, Signal
 from kezuri.advisories.writing import write
-from kezuri.cli.commands.scan import COMMAND
+from kezuri.cli.commands.scan import COMMAND, FORMS
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.cli.scan_markdown import ScanMarkdown
@@ -249,6 +249,20 @@ def test_output(scan: Scan, tmp_path: Path) -> None:
         code, out, _ = scan("root", "--scanners", "vuln", "-f", form, "-o", f"{form}.txt")
         assert (code, out) == (0, "") and "CVE-2024-1" in (tmp_path / f"{form}.txt").read_text()
     assert os.path.getsize("json.txt") > os.path.getsize("table.txt")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "template"])
+def test_hostile_names_in_every_form(scan: Scan, tmp_path: Path, form: str) -> None:
+    name = "y\x1b]0;x\x07\ud800\udcff</td>"
+    (tmp_path / "root/app/node_modules/y").mkdir()
+    (tmp_path / "root/app/node_modules/y/package.json").write_text(
+        json.dumps({"name": name, "version": "1", "license": "GPL\x1b[31m"})
+    )
+    write(f"{tmp_path}/y.db", entry("GHSA-\x1b[31m", name, "high", "2\x1b"), entry("GHSA-1", "lodash", "low", ""))
+    code, out, err = scan("root", "--scanners", "vuln,licence", "--format", form, "--all", db="y.db")
+    assert code == 0, err
+    assert not any(char in out for char in "\x1b\x07")
 
 
 def test_forms_are_those_that_there_are() -> None:
