@@ -21,18 +21,11 @@ def is_document(subject: str) -> bool:
 
 
 _LOCK_FILES = frozenset(
-    ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "requirements.txt", "poetry.lock", "uv.lock")
-    + (
-        "Pipfile.lock",
-        "pdm.lock",
-        "go.sum",
-        "Cargo.lock",
-        "Gemfile.lock",
-        "composer.lock",
-        "pom.xml",
-        "gradle.lockfile",
+    (
+        *("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "requirements.txt", "poetry.lock"),
+        *("uv.lock", "Pipfile.lock", "pdm.lock", "go.sum", "Cargo.lock", "Gemfile.lock", "composer.lock", "pom.xml"),
+        *("gradle.lockfile", "packages.lock.json", "mix.lock", "pubspec.lock", "conan.lock"),
     )
-    + ("packages.lock.json", "mix.lock", "pubspec.lock", "conan.lock")
 )
 
 
