@@ -134,9 +134,8 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
 
 
 def of_its_build(version: str, events: Sequence[Event]) -> bool:
-    """Whether a range is about the build of rpm that this version is of. Packages of a module of Enterprise
-    Linux (`.module+el8`), and those of Rocky's kernel for clouds (`.cloud`), are numbered apart from the others of their
-    name."""
+    """Whether a range is about the build of rpm that this version is of. Packages of a module of Enterprise Linux
+    (`.module+el8`) and those of Rocky's kernel for clouds (`.cloud`) are numbered apart from others of their name."""
     ends = [event.version for event in events if event.kind == "fixed"]
     return all((mark in version) == (mark in end) for mark in (".module", ".cloud") for end in ends)
 
