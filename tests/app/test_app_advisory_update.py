@@ -274,6 +274,17 @@ def test_nothing_is_fetched_into_a_directory_of_somebody_else(place: Place, tmp_
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
+def test_a_disk_that_is_full_while_it_is_fetched(place: Place) -> None:
+    place.serve()
+    place.update("osv/PyPI")
+    (place.path.parent / "advisories.db.fetched").mkdir()
+    (place.path.parent / "advisories.db.fetched/kev.part").symlink_to("/dev/full")
+    with pytest.raises(KezuriError, match="no space left on the device") as raised:
+        place.update("kev")
+    assert raised.value.exit_code == 125 and "--db" in raised.value.diagnostics[0].hint
+    assert place.entries() == {"osv/PyPI": 2}
+
+
 def test_import_is_all_or_nothing(place: Place, tmp_path: Path) -> None:
     (tmp_path / "good.zip").write_bytes(osv("PYSEC-1"))
     (tmp_path / "bad.json").write_bytes(kev("CVE-1-1")[:-20])

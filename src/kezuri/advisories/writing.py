@@ -63,7 +63,7 @@ class NewDatabase:
             os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
             os.close(os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644))
         except OSError as error:
-            raise disk_error(error, self._path) from error
+            raise unwritten(error, self._path) from error
         self._connection = sqlite3.connect(self._aside, isolation_level=None, check_same_thread=False)
         try:
             for statement in _FAST:
@@ -160,9 +160,8 @@ class NewDatabase:
                     count += 1
                     key = known[said.id] = self._key
                     advisories.append(advisory_row(key, number, said))
-                for date in (said.modified, said.published):
-                    if latest < date and (not data.fetched or date <= data.fetched):
-                        latest = date
+                if latest < said.modified and (not data.fetched or said.modified <= data.fetched):
+                    latest = said.modified
                 for one in entry.affected:
                     pair = (one.ecosystem, one.release)
                     if declared and pair not in declared and one.ecosystem not in whole:
@@ -218,7 +217,7 @@ class NewDatabase:
         except sqlite3.Error as error:
             raise self._explained(error) from error
         except OSError as error:
-            raise disk_error(error, self._path) from error
+            raise unwritten(error, self._path) from error
 
     def _put(
         self,
@@ -261,7 +260,7 @@ class NewDatabase:
         if code == sqlite3.SQLITE_IOERR:
             number = _why(self._path)
         if number:
-            return disk_error(OSError(number, os.strerror(number)), self._path)
+            return unwritten(OSError(number, os.strerror(number)), self._path)
         return KezuriError.of(f"cannot write {self._path}: {error}", exit_code=125)
 
 
@@ -276,6 +275,17 @@ def write(path: str, *entries: Entry | Signal, fetched: str = "") -> None:
         for name, own in sets.items():
             new.fill(DataSet(name, "", fetched, fetched, len(own)), own)
         new.publish()
+
+
+def unwritten(error: OSError, path: str) -> KezuriError:
+    """What to tell somebody whose disk did not take a file of the database, or of what is fetched for it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return KezuriError.of(
+            f"no space left on the device while writing {path}",
+            hint="the old database is as it was; --db FILE puts it on another disk",
+            exit_code=125,
+        )
+    return disk_error(error, path)
 
 
 def _why(path: str) -> int:

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.advisories.origins import Origin, origins
+from kezuri.advisories.writing import unwritten
 from kezuri.app.advisories import belongs, database_path, unknown, waiting
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, reason
@@ -107,7 +107,7 @@ class _Fetching:
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
             status = os.lstat(self._directory)
         except OSError as error:
-            raise disk_error(error, self._directory) from error
+            raise unwritten(error, self._directory) from error
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise KezuriError.of(
                 f"{self._directory} is another user's, or a link: nothing is fetched into it",
@@ -134,7 +134,7 @@ class _Fetching:
             self._make_directory()
             yield HttpExchange(_Once(transport), self._cancel)
         except OSError as error:
-            raise disk_error(error, self._directory) from error
+            raise unwritten(error, self._directory) from error
         finally:
             transport.close()
 

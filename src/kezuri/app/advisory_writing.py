@@ -13,9 +13,8 @@ from kezuri.advisories.database import Database, NoDatabase
 from kezuri.advisories.losses import Loss
 from kezuri.advisories.reading import Reading
 from kezuri.advisories.values import DataSet, Entry, Signal
-from kezuri.advisories.writing import UNSERVED, NewDatabase, Served
+from kezuri.advisories.writing import UNSERVED, NewDatabase, Served, unwritten
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
 from kezuri.linux.held_file import hold
 
 _MANY = 100
@@ -69,7 +68,7 @@ def alone(path: str, waiting: Callable[[], None]) -> Iterator[None]:
             waiting()
             held = hold(lock, os.O_CREAT, wait=True)
     except OSError as error:
-        raise disk_error(error, lock) from error
+        raise unwritten(error, lock) from error
     try:
         for left in glob(f"{escape(path)}.*.part"):
             with suppress(OSError):

@@ -10,7 +10,6 @@ from time import monotonic
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
 from kezuri.registry.retry import Stall, Stopped
 from kezuri.registry.wire import Answer, TransportError
 from kezuri.source.http_exchange import HttpExchange, Wanted
@@ -60,17 +59,15 @@ class HttpFile:
 
     def fetch(self, known: Known, told: Callable[[int, int], None]) -> Fetched | None:
         """The file, or None when it is still the `known` one. `told` hears how many bytes are there of how many (0: not
-        known). KezuriError when it does not come, or is not what its server says of it."""
+        known). KezuriError when it does not come, or is not what its server says of it; OSError when the disk does
+        not take it."""
         self._told = told
         whole = self._whole()
         if whole is not None:
             known = whole.known
         self._ask(known)
-        try:
-            fetched = self._exchange.get(self._wanted, lambda answer: self._take(answer, known))
-            return fetched or whole
-        except OSError as error:
-            raise disk_error(error, self._path) from error
+        fetched = self._exchange.get(self._wanted, lambda answer: self._take(answer, known))
+        return fetched or whole
 
     def forget(self) -> None:
         """Remove what is kept of it."""
@@ -130,8 +127,9 @@ class HttpFile:
             self._write_note(said, total)
         try:
             with open(self._part, "r+b" if start else "wb") as file:
-                file.seek(start)
-                file.truncate()
+                if start:
+                    file.truncate(start)
+                    file.seek(start)
                 self._pour(answer, file.write, start, start + total if total is not None else 0)
                 file.flush()
                 os.fsync(file.fileno())
