@@ -48,6 +48,13 @@ UNSERVED = Served()
 """What is known of a file that no server gave."""
 
 
+class Filled(NamedTuple):
+    """A data set as it is written down, and how many packages its advisories are about that it is to tell of."""
+
+    data: DataSet
+    packages: int
+
+
 class NewDatabase:
     """A database that is being written; use it in a `with`. Without `publish` nothing remains of it, and the old one
     is as it was. `keep` before `fill`. KezuriError for a disk that does not take it."""
@@ -129,14 +136,14 @@ class NewDatabase:
         entries: Iterable[Entry | Signal],
         served: Served = UNSERVED,
         after: Callable[[DataSet], DataSet] = lambda data: data,
-    ) -> DataSet:
+    ) -> Filled:
         """Put a data set into it, and give it as it is written down: how many entries there are is counted here,
         whatever `data` says of it; entries of one id are one. Where `data` names its ecosystems, packages of others are
         left out, for somebody else's data tells of them; else those are noted that occur. `after` says what is known
         when the last entry was read. A date that is not known then is that of the entry that was changed last, but for
         those that were changed in the future."""
         self._number += 1
-        number, count, latest = self._number, 0, ""
+        number, count, packages, latest = self._number, 0, 0, ""
         declared = set(data.ecosystems)
         whole = {ecosystem for ecosystem, release in declared if not release}
         covered = set(declared)
@@ -167,6 +174,7 @@ class NewDatabase:
                     if declared and pair not in declared and one.ecosystem not in whole:
                         continue
                     covered.add(pair)
+                    packages += 1
                     if not said.withdrawn:
                         affected.append(affected_row(self._place(pair), key, one))
                 if len(advisories) + len(affected) >= _AT_ONCE:
@@ -189,7 +197,7 @@ class NewDatabase:
             )
         except sqlite3.Error as error:
             raise self._explained(error) from error
-        return data
+        return Filled(data, packages)
 
     def checked(self, name: str, when: str) -> None:
         """The server of a data set that was kept said at this time that it has nothing newer."""

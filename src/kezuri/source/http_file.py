@@ -48,7 +48,8 @@ class HttpFile:
     ) -> None:
         """`authorization` is what the URL's own host gets as Authorization (empty: nothing)."""
         self._exchange = exchange
-        self._path = path
+        self.path = path
+        """Where the file is when it came."""
         self._part = f"{path}.part"
         self._note = f"{path}.json"
         self._cancel = cancel
@@ -71,7 +72,7 @@ class HttpFile:
 
     def forget(self) -> None:
         """Remove what is kept of it."""
-        for path in (self._path, self._part, self._note):
+        for path in (self.path, self._part, self._note):
             with suppress(OSError):
                 os.unlink(path)
 
@@ -95,9 +96,9 @@ class HttpFile:
                 note = json.load(file)
             if note["url"] != self._wanted.url or not note["digest"]:
                 return None
-            digest, size = _hashed(self._path)
+            digest, size = _hashed(self.path)
             known = Known(str(note["etag"]), str(note["modified"]))
-            return Fetched(self._path, known, digest, size) if digest == note["digest"] else None
+            return Fetched(self.path, known, digest, size) if digest == note["digest"] else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -137,9 +138,9 @@ class HttpFile:
             self._ask(known)
             raise
         digest, size = self._verified(answer, whole=not start)
-        os.replace(self._part, self._path)
+        os.replace(self._part, self.path)
         self._write_note(said, None, digest)
-        return Fetched(self._path, said, digest, size)
+        return Fetched(self.path, said, digest, size)
 
     def _start(self, answer: Answer) -> int:
         """Where the body of the answer begins in the file: it is the rest that was asked for, or all of it."""
