@@ -45,7 +45,7 @@ FORMS: dict[str, tuple[str, list[str]]] = {
     ),
     "requirements-prod.txt": (
         "Flask==2.0.1\nrequests[security] == 2.25.0 ; python_version > '3' \\\n    --hash=sha256:1\n"
-        "# x==1\nopen>=1\n-r a.txt\n",
+        "# x==1\nmade=='{{ x }}'\nopen>=1\nany==1.*\n-r a.txt\n",
         ["pypi:flask@2.0.1", "pypi:requests@2.25.0"],
     ),
     "Pipfile.lock": (

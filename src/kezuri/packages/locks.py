@@ -103,7 +103,7 @@ def _pnpm(data: bytes) -> Iterator[Package]:
 
 
 _REQUIREMENTS = re.compile(r"requirements(?:[-_.][\w.-]{1,60})?\.txt")
-_PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;,#\\*]+)\s*(?:[;#\\].*)?$")
+_PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*(v?\d[\w.!+-]*)\s*(?:[;#\\].*)?$")
 
 
 def _requirements(data: bytes) -> Iterator[Package]:
