@@ -149,13 +149,14 @@ def test_what_cannot_be_attached_is_known_before(workshop: Workshop, argv: tuple
 
 
 class _Files(BaseHTTPRequestHandler):
-    """Answers whatever is asked for with the same file."""
+    """Answers whatever is asked for with one of two files."""
 
     def do_GET(self) -> None:
+        data = b"FROM scratch\nLABEL a=b\n" if self.path.endswith("Dockerfile") else b"file"
         self.send_response(200)
-        self.send_header("Content-Length", "4")
+        self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(b"file")
+        self.wfile.write(data)
 
     do_HEAD = do_GET
 
@@ -188,10 +189,17 @@ def test_how_it_was_built(workshop: Workshop) -> None:
         for mode in ("min", "max", "max"):
             asked = request._replace(provenance=mode)
             digests.append(build(asked, workshop.settings, lambda event: None).digest)
+        remote = f"http://127.0.0.1:{server.server_port}/Dockerfile"
+        build(BuildRequest(remote, tags=("far:1",), provenance="min"), workshop.settings, lambda event: None)
     finally:
         server.shutdown()
         server.server_close()
     assert digests[0] != digests[1] == digests[2]  # With an epoch there are no times in it.
+    (said,) = _provenance(workshop, "far:1")
+    source = {"uri": remote, "digest": {"sha256": sha256(b"FROM scratch\nLABEL a=b\n").hexdigest()}}
+    assert said["buildDefinition"]["externalParameters"]["configSource"].items() >= source.items()
+    assert said["buildDefinition"]["resolvedDependencies"] == [source]
+    assert said["runDetails"]["metadata"]["buildkit_completeness"]["resolvedDependencies"]
     (said,) = _provenance(workshop, "made:1")
     definition, details = said["buildDefinition"], said["runDetails"]
     assert definition["externalParameters"]["configSource"] == {"path": "Dockerfile"}

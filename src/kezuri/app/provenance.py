@@ -66,6 +66,9 @@ def _source(definition: "Definition") -> dict[str, Any]:
     found: dict[str, Any] = {}
     if context.address:
         found["uri"] = anonymous(context.address)
+        if context.identity:
+            kind, digest = _digest(context.identity)
+            found["digest"] = {kind: digest}
     found["path"] = os.path.basename(context.dockerfile.name)
     return found
 
@@ -111,6 +114,9 @@ def _dependencies(definition: "Definition", plan: Plan, stage: int) -> Iterator[
         uri = blotted(uri)  # An address can be signed.
         told.setdefault(uri, {"uri": uri, "digest": {kind: digest}})
 
+    source = _source(definition)
+    if "digest" in source:
+        tell(source["uri"], *next(iter(source["digest"].items())))
     for each in _reached(plan, stage):
         images = [each.base] if isinstance(each.base, BaseImage) else []
         for operation in each.operations:
@@ -118,13 +124,19 @@ def _dependencies(definition: "Definition", plan: Plan, stage: int) -> Iterator[
         for image in images:
             tell(_image(image, each.platform), "sha256", image.digest.removeprefix("sha256:"))
         for remote in (found for operation in each.operations for found in operation.remotes if found is not None):
-            said = definition.remotes().identity(remote)[1].partition(",")[0]
-            if isinstance(remote, UrlSource):
-                tell(remote.url, *said.split(":", 1))
-            else:
-                commit = said.removeprefix("commit ")
-                tell(remote.remote, "sha256" if len(commit) == 64 else "sha1", commit)
+            uri = remote.url if isinstance(remote, UrlSource) else remote.remote
+            tell(uri, *_digest(definition.remotes().identity(remote)[1]))
     yield from told.values()
+
+
+def _digest(identity: str) -> tuple[str, str]:
+    """The algorithm and the digest in the identity of a remote source: see `Remotes.identity`."""
+    said = identity.partition(",")[0]
+    if said.startswith("commit "):
+        commit = said.removeprefix("commit ")
+        return ("sha256" if len(commit) == 64 else "sha1"), commit
+    kind, _, digest = said.partition(":")
+    return kind, digest
 
 
 def _reached(plan: Plan, stage: int) -> list[StagePlan]:
