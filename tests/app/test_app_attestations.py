@@ -171,7 +171,7 @@ def _provenance(workshop: Workshop, place: str) -> list[dict[str, Any]]:
 
 def test_how_it_was_built(workshop: Workshop) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Files)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/file"
     try:
         workshop.build(sbom=False)
