@@ -213,16 +213,13 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
     """What the answer of the database leaves open, as sentences."""
     for ecosystem, release, number in matched.uncovered:
         named = f"{ecosystem} {release}".rstrip()
-        yield f"the database has no data about {named}: {_packages(number)} could not be asked about"
+        yield f"the database has no data about {named}; packages that could not be asked about: {number}"
     if matched.unordered:
         names = [bill.components[numbers[each]].package.full_name for each in matched.unordered]
-        yield f"{_packages(len(names))} with a version that cannot be compared: {_listed(names)}"
+        yield f"packages with a version that cannot be compared: {_listed(names)}"
     foreign = [component.package.full_name for component in bill.components if component.foreign]
     if foreign:
-        yield (
-            f"{_packages(len(foreign))} from elsewhere than the distribution, of which its data says nothing: "
-            f"{_listed(foreign)}"
-        )
+        yield f"packages from elsewhere than the distribution, of which its data says nothing: {_listed(foreign)}"
     locked = lock_files(bill.name) if bill.kind == "directory" else ()
     if locked:
         yield f"{', '.join(locked)} were not read: only what is installed is known"
@@ -230,13 +227,9 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
         yield f"{bill.name}: no packages were found, so nothing is known about it"
 
 
-def _packages(number: int) -> str:
-    return "1 package" if number == 1 else f"{number} packages"
-
-
 def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    """The first of many names, and how many there are."""
+    return ", ".join(names[:_MOST_NAMED]) + (f", … ({len(names)})" if len(names) > _MOST_NAMED else "")
 
 
 def _let_pass(
