@@ -126,6 +126,7 @@ def test_variables_tell_of_runtimes_that_are_there() -> None:
     assert found.components[0].evidence == ("env:NODE_VERSION", "usr/local/bin/node")
     nothing = bill({"etc/x": node}, env=["NODE_VERSION=20.11.1"])
     assert nothing.components == ()
+    assert bill({APK: apk("redis-server=7.0.1-r1")}, env=["REDIS_VERSION=7.0.1"]).told == ()
     assert nothing.told == ("NODE_VERSION says 20.11.1, and nothing of it is where official images have it",)
 
 

@@ -140,6 +140,8 @@ def _declared(
 ) -> list[Component]:
     """The runtimes of which only a variable of the config tells, if there is something of them."""
     known = {each.package.name for each in found if each.package.ecosystem == "generic"}
+    # The `redis-server` of the system is the redis that a variable tells of.
+    known |= {each.package.name.partition("-")[0] for each in found if each.package.ecosystem in SYSTEM}
     components = []
     for package in declared(variables):
         if package.name in known:
