@@ -181,6 +181,18 @@ def test_exit_codes(scan: Scan) -> None:
         assert scan("root", *words)[0] == 2
 
 
+def test_ends_of_life_pass_every_filter_and_count_when_asked(scan: Scan, tmp_path: Path) -> None:
+    (tmp_path / "root/etc").mkdir()
+    (tmp_path / "root/etc/os-release").write_text('ID=debian\nVERSION_ID="9"\nPRETTY_NAME="Debian 9"\n')
+    quiet = ("root", "--scanners", "vuln", "--severity", "LOW", "--only-kev", "--exit-code", "3")
+    code, out, _ = scan(*quiet)
+    assert code == 0 and "debian:9" in out
+    assert scan(*quiet, "--exit-on-eol", "4")[0] == 4
+    (tmp_path / ".trivyignore").write_text("debian:9")
+    code, out, _ = scan(*quiet, "--exit-on-eol", "4", "--all")
+    assert code == 0 and "debian:9" not in out
+
+
 def test_ignore_files_are_found(scan: Scan, tmp_path: Path) -> None:
     (tmp_path / ".trivyignore").write_text("CVE-2024-1\n")
     (tmp_path / ".trivyignore.yaml").write_text("vulnerabilities:\n- id: GHSA-2\n  statement: far away\n")
