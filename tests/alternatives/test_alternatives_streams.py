@@ -145,4 +145,6 @@ def test_runtimes_by_variables() -> None:
         ("python", "3.12.1"),
         ("openjdk", "21.0.5+11"),
     ]
+    found = runtimes({"GOLANG_VERSION": "1.22.12"})
+    assert [each.purl() for each in found] == ["pkg:generic/go@1.22.12", "pkg:golang/stdlib@1.22.12"]
     assert runtimes({"PYTHON_VERSION": "latest", "NODE_VERSION": "9" * 100}) == ()

@@ -1,4 +1,4 @@
-"""`kezuri base` over docker-registry: tags as it lists them, layers read no further than needed, newer builds, bills."""
+"""`kezuri base` over docker-registry: its tags, layers read no further than needed, newer builds, bills."""
 
 import json
 import random
@@ -16,6 +16,7 @@ from kezuri.app.base import BaseRequest, base
 from kezuri.app.request import Settings
 from kezuri.app.sbom import BillRequest, bill
 from kezuri.app.transfers import CopyRequest, copy_image
+from kezuri.diagnostics import KezuriError
 from kezuri.oci.dates import seconds
 
 pytestmark = [pytest.mark.slow, needs_registry]
@@ -92,6 +93,33 @@ def test_a_newer_build_of_the_tag(there: There) -> None:
     assert advice.base.refresh == "newer" and advice.base.newest is not None
     assert advice.base.row.counts is not None and advice.base.row.counts.total == 1
     assert advice.base.newest.counts is not None and advice.base.newest.counts.total == 0
+
+
+def test_a_dockerfile_is_held_to_what_its_build_takes(there: There, tmp_path: Path) -> None:
+    from kezuri.app.pull import pull
+
+    path = tmp_path / "Dockerfile"
+    path.write_text("FROM node:24-slim\n")
+    pull(there.settings, "node:24-slim", "linux/amd64", lambda event: None)
+    old = there.ask(str(path)).base.row.contents
+    second = there._replace(layout=Layout(there.layout.path / "second"))
+    new = second.layout.add("node:24-slim", LARGE, dpkg("12", zlib="1.1"), env=ENV)
+    second.put("node:24-slim")
+    # The store has what the next build takes, unless it pulls.
+    stored = there.ask(str(path)).base
+    assert old is not None and stored.row.contents is not None and stored.newest is not None
+    assert stored.refresh == "newer" and stored.row.contents.digest == old.digest
+    assert stored.newest.contents is not None and stored.newest.contents.digest == new
+    path.write_text(f"FROM node:24-slim@{new}\n")
+    assert there.ask(str(path)).base.refresh == "current"
+    path.write_text(f"FROM node:24-alpine@{old.digest}\n")
+    assert there.ask(str(path)).base.refresh == "newer"
+    path.write_text(f"FROM node:24-slim@sha256:{'0' * 64}\n")
+    with pytest.raises(KezuriError):
+        there.ask(str(path))
+    path.write_text(f"FROM node@{new}\n")
+    bare = there.ask(str(path))
+    assert not bare.rows and any("names no tag" in line for line in bare.told)
 
 
 def test_bills_beside_images_are_believed_where_that_is_asked(there: There) -> None:

@@ -180,4 +180,6 @@ def runtimes(environment: Mapping[str, str]) -> tuple[Package, ...]:
         version = environment.get(variable, "").strip().removeprefix("jdk-").removeprefix("jdk").lstrip("v")
         if version[:1].isdigit() and len(version) <= 60 and name not in known:
             found.append(Package("generic", name, version))
+    # What Go's toolchain builds has its standard library in it.
+    found += [Package("golang", "stdlib", each.version) for each in found if each.name == "go"]
     return tuple(found)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
+from kezuri.advisories.age import remarks
 from kezuri.alternatives.catalogue import Catalogue, embedded, of_directory
 from kezuri.alternatives.choosing import Candidate, Choice, choose, runtime_of
 from kezuri.alternatives.tags import Tag
@@ -67,6 +68,7 @@ class _Advising:
         from kezuri.oci.dates import timestamp
 
         self._session = session
+        self._settings = settings
         self._request = request
         self._say = say
         self._held = held
@@ -125,6 +127,7 @@ class _Advising:
             subject.line,
         )
         data = tuple(self._database.data()) if self._database is not None else ()
+        self._told += [remark.message for remark in remarks(data, self._request.now, self._settings.db_age)]
         catalogue = " ".join(word for word in (self._catalogue.date, self._request.catalogue) if word)
         told = tuple(dict.fromkeys((*self._told, *self._doubted())))
         return Advice(
@@ -235,15 +238,12 @@ class _Advising:
         return used or newest, newest, refresh, why
 
     def _used(self, subject: Subject, reference: Reference) -> FoundImage | None:
-        """What a build of the Dockerfile takes where that is not simply what the registry has: the image of the digest,
-        or the store's."""
-        if reference.digest:
-            try:
-                return self._images.find(reference._replace(tag=""))
-            except KezuriError as error:
-                self._told.append(f"{reference.familiar} could not be looked at: {_first(error)}")
-                return None
-        return None if self._images.apart else self._stored(subject)
+        """What a build of the Dockerfile takes where that is not simply what the registry has: the store's image, or
+        the one of the digest. KezuriError where there is none of that digest."""
+        stored = None if self._images.apart else self._stored(subject)
+        if reference.digest and stored is None:
+            return self._images.find(reference._replace(tag=""))
+        return stored
 
     def _stored(self, subject: Subject) -> FoundImage | None:
         try:
