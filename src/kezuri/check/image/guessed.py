@@ -21,7 +21,7 @@ _PLAIN: Final = re.compile(
     rb"(?i)example|sample|dummy|placeholder|change|your|test|xxxx|0000|1234|abcd|/usr/|/etc/|/run/"
 )
 _HEX: Final = re.compile(rb"[0-9a-fA-F]{32,}\Z")
-_WORDY: Final = re.compile(rb"[A-Z]?[a-z]{6,}")
+_WORDY: Final = re.compile(rb"[A-Z][a-z]{4,}|[a-z]{6,}")
 _LINE: Final = 500
 """Longer lines are nobody's settings, but a program that was made small."""
 
