@@ -58,7 +58,7 @@ def test_every_form_is_printed_and_written(scan: Scanner, form: str) -> None:
 def test_sarif_of_a_directory_stands_in_its_files(scan: Scanner) -> None:
     (result,) = json.loads(scan("--format", "sarif").out)["runs"][0]["results"]
     physical = result["locations"][0]["physicalLocation"]
-    assert (physical["artifactLocation"]["uri"], physical["region"]) == (".env", {"startLine": 2})
+    assert (physical["artifactLocation"]["uri"], physical["region"]) == ("root/.env", {"startLine": 2})
 
 
 def test_a_snapshot_is_of_the_commit_that_the_workflow_names(scan: Scanner) -> None:
@@ -90,3 +90,32 @@ def test_the_page_is_written_beside_what_is_printed(scan: Scanner, capfd: pytest
     gate = scan("--html", "report.html", "--exit-code", "3")
     assert gate.code == 3
     assert scan("--html", str(scan.place)).code == 125, "a directory is told before anything is read"
+
+
+def test_findings_stand_at_the_instruction_or_at_the_from_that_brought_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {"HOME": str(tmp_path), "KEZURI_ROOT": str(tmp_path / "store")}
+
+    def typed(*argv: str) -> str:
+        out, err = io.StringIO(), io.StringIO()
+        assert call(argv, Console(out, err, environ)) == 0, err.getvalue()
+        return out.getvalue()
+
+    for name, text in {
+        "base": "FROM scratch\nCOPY token /base-token\n",
+        "app": "# an application\nARG A\n\nFROM base:1\nLABEL a=b\nCOPY token /own-token\n",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text(text)
+        (tmp_path / name / "token").write_text(f"glpat-aB3dE6gH9jK2mN5pQ8sT {name}")
+        typed("build", "-q", "-t", f"{name}:1", name)
+    for _ in range(2):  # read, and as it was kept
+        results = json.loads(typed("scan", "--scanners", "secret", "--format", "sarif", "app:1"))["runs"][0]["results"]
+        assert [
+            (each["properties"]["path"], place["artifactLocation"]["uri"], place["region"]["startLine"])
+            for each in results
+            for place in [each["locations"][0]["physicalLocation"]]
+        ] == [("base-token", "app/Dockerfile", 4), ("own-token", "app/Dockerfile", 6)]
+        assert "glpat-" not in json.dumps(results)

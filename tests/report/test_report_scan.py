@@ -130,7 +130,9 @@ def test_a_score_says_the_severity_that_the_keeper_of_the_data_gives(severity: A
 def test_places() -> None:
     elsewhere = SAMPLE._replace(layers=tuple(layer._replace(dockerfile="") for layer in SAMPLE.layers))
     assert place(elsewhere, SAMPLE.findings[0]) == ("team/app", 1)
-    assert place(DIRECTORY, DIRECTORY.findings[6]) == ("app/.npmrc", 3)
+    assert place(DIRECTORY, DIRECTORY.findings[6]) == ("project/app/.npmrc", 3)
+    for name in (".", "/somewhere/else", "dir:."):
+        assert place(DIRECTORY._replace(name=name), DIRECTORY.findings[6]) == ("app/.npmrc", 3)
     assert place(DIRECTORY, DIRECTORY.findings[0]) == ("project", 1)
     assert relative("/a/../../b c\\d") == "a/b%20c/d" and relative("..") == "image"
     assert repository("docker://alpine:3.20") == "library/alpine" and repository("not an image!") == "not an image!"

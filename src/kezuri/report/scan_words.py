@@ -68,9 +68,12 @@ def place(report: Report, finding: Finding) -> tuple[str, int]:
         if known is not None:
             return relative(shown(known.dockerfile)), 1
         return relative(repository(report.name)), 1
+    root = shown(report.name.removeprefix("dir:")) if report.kind == "directory" else ""
     if finding.path:
-        return relative(finding.path), max(1, finding.line)
-    return relative(shown(report.name)), 1
+        # From where kezuri was called, as for every other tool: a repository has the file there.
+        inside = "" if root in (".", "") or root.startswith("/") else f"{root}/"
+        return relative(f"{inside}{finding.path}"), max(1, finding.line)
+    return relative(root or shown(report.name)), 1
 
 
 def relative(path: str) -> str:
