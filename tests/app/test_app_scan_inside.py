@@ -104,6 +104,20 @@ def test_what_could_not_be_read_is_told_and_not_kept(
     assert look_inside(settings, image, BILL, BOTH).told == ()
 
 
+def test_files_that_cannot_be_gone_through_are_told_and_the_config_is_looked_at(
+    settings: Settings, image: BillRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kezuri.check.image import subject
+
+    monkeypatch.setattr(subject, "MOST_ENTRIES", 1)
+    found = look_inside(settings, image, BILL, BOTH)
+    assert ("misconfiguration", "MissingUser", -1) in ids(found)
+    assert "private-key" not in [each.id for each in found.findings]
+    assert "has more than 1 files" in found.told[0]
+    monkeypatch.undo()
+    assert ("secret", "private-key", 0) in ids(look_inside(settings, image, BILL, BOTH)), "it was not kept"
+
+
 def test_a_directory_is_searched_for_secrets_and_its_accounts(settings: Settings, tmp_path: Path) -> None:
     root = tmp_path / "root"
     for path, data in {

@@ -18,7 +18,7 @@ from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
 from kezuri.sbom.values import Bill
 from kezuri.scan.misconfiguration import looks_for, misconfigurations
-from kezuri.scan.secrets import SecretFiles, secret_findings
+from kezuri.scan.secrets import SecretFiles, secret_findings, secrets_of_config
 from kezuri.scan.values import Finding
 from kezuri.tree.layers import DirectoryLayer
 
@@ -63,9 +63,16 @@ def look_inside(settings: Settings, subject: BillRequest, bill: Bill, scanners: 
 def _found(image: Image, config: bool, scanners: Collection[str]) -> tuple[Finding, ...]:
     looks = looks_for(config) if "misconfig" in scanners else ()
     kinds = [kind for look in looks for kind in look.needs]
-    # The files go by once for all that wants them.
-    image.gather([*kinds, *([SecretFiles] if "secret" in scanners else ())])
-    found = list(secret_findings(image)) if "secret" in scanners else []
+    secret = "secret" in scanners
+    try:
+        # The files go by once for all that wants them.
+        image.gather([*kinds, *([SecretFiles] if secret else ())])
+    except KezuriError as error:
+        # What the config says is looked at all the same, and packages are known by other means.
+        image.unchecked(error.diagnostics[0].message)
+        found = list(secrets_of_config(image)) if secret else []
+    else:
+        found = list(secret_findings(image)) if secret else []
     return (*found, *misconfigurations(image, looks))
 
 

@@ -134,7 +134,7 @@ def secret_findings(image: Image) -> Iterator[Finding]:
     """What an image gives away: never the secret itself. KezuriError where its layers cannot be read."""
     gathered = image.gathered(SecretFiles)
     yield from (_in_file(image, hit) for hit in sorted(gathered.hits))
-    yield from _in_config(image)
+    yield from secrets_of_config(image)
     if gathered.left:
         image.unchecked(f"{gathered.left:,} files were not searched for secrets: there are too many of them")
     if gathered.more:
@@ -164,7 +164,8 @@ def _in_file(image: Image, hit: Hit) -> Finding:
     )
 
 
-def _in_config(image: Image) -> Iterator[Finding]:
+def secrets_of_config(image: Image) -> Iterator[Finding]:
+    """What its config and its history give away; no layer is read for it."""
     told: set[bytes] = set()
     for line in image.history.lines:
         raw = line.whole.encode("utf-8", "surrogateescape")
