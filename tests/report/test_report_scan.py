@@ -193,8 +193,8 @@ def test_a_snapshot_names_its_commit_and_every_package() -> None:
 
 
 def test_gitlab_gets_what_its_schema_asks_for() -> None:
-    for report in (SAMPLE, NOTHING, NASTY):
-        made = said("gitlab", report)
+    for report, bill in EVERY:
+        made = said("gitlab", report, bill)
         assert made.keys() >= {"version", "scan", "vulnerabilities"}
         scan = made["scan"]
         assert scan["type"] == "container_scanning" and scan["status"] == "success"
@@ -210,7 +210,9 @@ def test_gitlab_gets_what_its_schema_asks_for() -> None:
             assert all(re.match(r"(https?|ftp)://.+", link["url"]) for link in each.get("links", []))
     ids = [each["name"] for each in said("gitlab")["vulnerabilities"]]
     assert ids == ["CVE-2024-1 in libssl3", "GHSA-aaaa-bbbb-cccc in @scope/x", "GO-2024-3 in github.com/a/b"]
-    assert said("gitlab")["vulnerabilities"][0]["location"]["operating_system"] == "debian:12"
+    for version, wanted in (("12", "debian:12"), ("3.20.3", "debian:3.20"), ("", "debian")):
+        bill = SAMPLE_BILL._replace(distribution=SAMPLE_BILL.distribution._replace(version=version))
+        assert said("gitlab", SAMPLE, bill)["vulnerabilities"][0]["location"]["operating_system"] == wanted
 
 
 # JUnit, OpenVEX, Trivy
