@@ -136,6 +136,14 @@ def test_places() -> None:
     assert place(DIRECTORY, DIRECTORY.findings[0]) == ("project", 1)
     assert relative("/a/../../b c\\d") == "a/b%20c/d" and relative("..") == "image"
     assert repository("docker://alpine:3.20") == "library/alpine" and repository("not an image!") == "not an image!"
+    for name, wanted in {
+        "oci:/somewhere/bases:docker.io/library/alpine:3.20": "library/alpine",
+        "oci:/somewhere/bases": "bases",
+        "docker-archive:app.tar": "app",
+        "oci-archive:a/b.tar:team/app:1": "team/app",
+        "store:r.example.com/team/app@" + SAMPLE.digest: "team/app",
+    }.items():
+        assert repository(name) == wanted, name
     assert unversioned("pkg:npm/%40scope/x@1.0.0?a=b") == "pkg:npm/%40scope/x"
     assert unversioned("pkg:npm/@scope/x@1.0.0") == "pkg:npm/@scope/x"
 
