@@ -153,6 +153,46 @@ def test_what_somebody_else_has_there_is_not_taken_for_one(tmp_path: Path) -> No
         assert not isinstance(raised.value, DamagedDatabase)
 
 
+def test_a_path_with_everything_that_an_address_reads_otherwise(tmp_path: Path) -> None:
+    path = f"{tmp_path}/a%20b?mode=rw#\udcff/advisories.db"
+    write(path, Entry(ADVISORY, (AFFECTED,)))
+    with NewDatabase(path) as new:
+        new.keep(path)
+        new.publish()
+    with Database.open(path) as database:
+        assert len(list(database.about("PyPI", "", ["jinja2"]))) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP INDEX affected_name",
+        "DROP TABLE data; CREATE VIEW data AS WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT 2 FROM n) SELECT 3",
+        "CREATE TRIGGER t AFTER INSERT ON data BEGIN DELETE FROM data; END",
+        "CREATE TABLE more (a)",
+        "UPDATE affected SET ranges = replace(hex(zeroblob(50000)), '0', '[')",
+        "UPDATE affected SET ranges = '[[\"x1\"]]'",
+        "UPDATE affected SET versions = '5'",
+        "UPDATE affected SET severity = 'hihg'",
+        "UPDATE affected SET advisory = 99",
+        "UPDATE advisory SET rest = '{}'",
+        "UPDATE advisory SET score = 'much'",
+        "UPDATE data SET entries = 'many'",
+    ],
+)
+def test_one_that_somebody_made_up(tmp_path: Path, change: str) -> None:
+    import sqlite3
+
+    path = tmp_path / "advisories.db"
+    write(str(path), Entry(ADVISORY, (AFFECTED,)))
+    connection = sqlite3.connect(path)
+    connection.executescript(change)
+    connection.close()
+    with pytest.raises(DamagedDatabase), Database.open(str(path)) as database:
+        database.data()
+        database.advisories([hit.key for _, hit in database.about("PyPI", "", ["jinja2"])])
+
+
 @pytest.mark.parametrize("length", [0, 99, 100, 4096, -1, -8192])
 def test_cut_short(tmp_path: Path, length: int) -> None:
     path = tmp_path / "advisories.db"

@@ -2,6 +2,9 @@
 
 import io
 import json
+import shutil
+import subprocess
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +13,22 @@ from tests.registry.registry_servers import RegistryServer, needs_registry
 
 from kezuri.app.attestations import BILLS, VEX, attach_document, attached
 from kezuri.app.build import build
-from kezuri.app.outputs import LayoutDirectory
+from kezuri.app.outputs import LayoutDirectory, PushedImage
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
 from kezuri.app.stored_image import StoredImage
-from kezuri.app.transfers import CopyRequest, copy_image
+from kezuri.app.transfers import CopyRequest, at_registry, copy_image
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
-from kezuri.oci.descriptor import INDEX
+from kezuri.edits.artifact import NOTHING
+from kezuri.edits.attestation import IN_TOTO, Statement
+from kezuri.oci.descriptor import INDEX, Descriptor, Manifest, digest_of
+from kezuri.oci.reference import Reference
 from kezuri.sbom import cyclonedx, reading
 from kezuri.sbom.values import Bill
 from kezuri.sbom.wording import encoded
+from kezuri.transfer.artifact_files import ArtifactFiles
+from kezuri.transfer.copying import Wish, copy
 from kezuri.transfer.places import read_place
 
 STATUS = """Package: libssl3
@@ -145,6 +153,50 @@ def test_through_a_registry(workshop: Workshop, tmp_path: Path) -> None:
         data = encoded(cyclonedx.document(bill._replace(name="afterwards")))
         attach_document(workshop.settings, place, cyclonedx.MEDIA_TYPE, "bom.json", data)
         assert sorted(each.name for each in workshop.found(place)) == ["afterwards", "docker.io/library/app:1"]
+
+
+@needs_registry
+@pytest.mark.slow
+def test_what_cosign_keeps_under_a_tag(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.build(sbom=False)
+    with RegistryServer(tmp_path) as server, Session(workshop.settings) as session:
+        copy_image(workshop.settings, CopyRequest("app:1", f"docker://{server.host}/app:1"), lambda event: None)
+        document = session.registry().document(Reference.parse(f"{server.host}/app:1"))
+        digest = document.descriptor.digest
+        vex = {"@context": "https://openvex.dev/ns/v0.2.0", "statements": []}
+        statement = Statement.made("https://openvex.dev/ns/v0.2.0", vex, digest, ["app"]).data
+        envelope = {"payloadType": IN_TOTO, "payload": b64encode(statement).decode(), "signatures": []}
+        data = json.dumps(envelope).encode()
+        notes = {"predicateType": "https://openvex.dev/ns/v0.2.0"}
+        blob = Descriptor("application/vnd.dsse.envelope.v1+json", digest_of(data), len(data), notes)
+        made = ArtifactFiles(Manifest(NOTHING, (blob,)), {}, {blob.digest: data})
+        tag = Reference.parse(f"{server.host}/app:{digest.replace(':', '-')}.att")
+        copy(made, at_registry(session, tag), Wish(), lambda descriptor, current, total: None)
+        found = attached(session, read_place(f"docker://{server.host}/app:1"), VEX)
+        assert [json.loads(each.data) for each in found] == [vex]
+        assert attached(session, read_place(f"docker://{server.host}/app:1"), BILLS) == ()
+
+
+@needs_registry
+@pytest.mark.slow
+def test_a_push_that_keeps_nothing_has_the_bill(workshop: Workshop, tmp_path: Path) -> None:
+    with RegistryServer(tmp_path) as server:
+        name = f"{server.host}/app:1"
+        request = BuildRequest(workshop.context, tags=(name,), outputs=(PushedImage(kept=False),), sbom=True)
+        build(request, workshop.settings, lambda event: None)
+        assert [each.name for each in workshop.found(f"docker://{name}")] == [name]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+def test_skopeo_copies_the_image_with_its_bill_and_without(workshop: Workshop, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    workshop.build(LayoutDirectory(str(layout)))
+    for options, several in ((["--all"], True), ([], False)):
+        target = tmp_path / ("all" if several else "one")
+        argv = ["skopeo", "copy", "--insecure-policy", *options, f"oci:{layout}:1", f"oci:{target}:1"]
+        subprocess.run(argv, check=True, capture_output=True)
+        assert len(workshop.found(f"oci:{target}:1")) == several
 
 
 def _kezuri(workshop: Workshop, *argv: str, code: int = 0) -> tuple[str, str]:

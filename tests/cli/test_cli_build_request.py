@@ -200,6 +200,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--watch --run=-p80:80", {}),
     ("--retry-network 3", {"retry_network": 3}),
     ("--squash", {"squash": "new"}),
+    ("--scan=false", {}),
     ("--unset env=A --unset cmd", {"unset": (Unset("env", "A"), Unset("cmd"))}),
     ("--squash --squash-all", {"squash": "all"}),
     ("--on-error shell", {}),

@@ -2,6 +2,7 @@
 apology."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from kezuri.advisories.values import Signal
+from kezuri.advisories.writing import write
 from kezuri.cli.commands import MODULES
 from kezuri.sandbox import probe
 
@@ -69,7 +72,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "volume create": ("data",),
     "volume prune": ("-f",),
     "db update": ("--db-origin", "kev=http://127.0.0.1:1/kev.json", "kev"),
-    "db import": ("{context}/Dockerfile",),
+    "db import": ("{context}/../kev.json",),
     "db rm": ("kev",),
     "rmi": ("probe",),
 }
@@ -109,6 +112,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(words, check=True, capture_output=True)
     saved = [*words[:5], "save", "-q", "-o", f"{made}/archive.tar", "probe"]
     subprocess.run(saved, check=True, capture_output=True)
+    write(f"{made}/store/advisories.db", Signal("CVE-2020-1", "2020-01-01"))
+    faults = [{"cveID": "CVE-2020-1", "dateAdded": "2020-01-01"}]
+    kev = {"catalogVersion": "1", "dateReleased": "2020-01-01T00:00:00Z", "count": 1, "vulnerabilities": faults}
+    (made / "kev.json").write_text(json.dumps(kev))
     return made
 
 
@@ -137,7 +144,12 @@ def walk(built: Path, tmp_path: Path, start: Sequence[str], **given: Callable[[]
             text=True,
             errors="replace",
             cwd=here,
-            env={**os.environ, "KEZURI_ROOT": f"{store}", "PYTHONPATH": f"{PROJECT}/src:{PROJECT}"},
+            env={
+                **os.environ,
+                "KEZURI_ROOT": f"{store}",
+                "KEZURI_DB": f"{store}/advisories.db",
+                "PYTHONPATH": f"{PROJECT}/src:{PROJECT}",
+            },
             timeout=120,
             check=False,
             **given,  # type: ignore[call-overload]
@@ -197,7 +209,12 @@ def test_the_current_directory_is_gone(built: Path, tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             errors="replace",
-            env={**os.environ, "KEZURI_ROOT": f"{built}/store", "PYTHONPATH": f"{PROJECT}/src"},
+            env={
+                **os.environ,
+                "KEZURI_ROOT": f"{built}/store",
+                "KEZURI_DB": f"{built}/store/advisories.db",
+                "PYTHONPATH": f"{PROJECT}/src",
+            },
             preexec_fn=leave,
             check=False,
             timeout=120,

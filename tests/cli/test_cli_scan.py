@@ -11,11 +11,13 @@ from tests.scan.scan_samples import BILL, fault
 
 from kezuri.advisories.values import Advisory, Affected, DataSet, Entry, Signal
 from kezuri.advisories.writing import write
-from kezuri.cli.commands.scan import COMMAND
+from kezuri.cli.commands.scan import COMMAND, FORMS
 from kezuri.cli.console import Console
+from kezuri.cli.foreign_options import foreign_options
 from kezuri.cli.main import call
 from kezuri.cli.scan_markdown import ScanMarkdown
 from kezuri.cli.scan_text import ScanText
+from kezuri.cli.settings import GLOBAL
 from kezuri.report.scan_json import document
 from kezuri.scan.remedies import remedies
 from kezuri.scan.urgency import ordered
@@ -23,6 +25,25 @@ from kezuri.scan.values import Finding, Report
 from kezuri.versions.ranges import Event
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "scan.schema.json").read_text())
+
+OPTIONS_OF_TRIVY = """
+--ansible-extra-vars --ansible-inventory --ansible-playbook --cacert --cache-backend --cache-dir --cache-ttl
+--cf-params --check-namespaces --checks-bundle-repository --compliance --config --config-check --config-data
+--config-file-schemas --custom-headers --db-repository --debug --dependency-tree --detection-priority
+--disable-telemetry --distro --docker-host --download-db-only --download-java-db-only --enable-modules --exit-code
+--exit-on-eol --file-patterns --format --generate-default-config --helm-api-versions --helm-kube-version --helm-set
+--helm-set-file --helm-set-string --helm-values --ignore-policy --ignore-status --ignore-unfixed --ignored-licenses
+--ignorefile --image-config-scanners --image-src --include-deprecated-checks --include-dev-deps
+--include-non-failures --input --insecure --java-db-repository --license-confidence-level --license-full
+--list-all-pkgs --max-image-size --misconfig-scanners --module-dir --no-progress --offline-scan --output
+--output-plugin-arg --parallel --password --password-stdin --pkg-relationships --pkg-types --platform --podman-host
+--quiet --raw-config-scanners --redis-ca --redis-cert --redis-key --redis-tls --registry-token --rego-error-limit
+--rekor-url --removed-pkgs --render-cause --report --sbom-sources --scanners --secret-config --server --severity
+--show-suppressed --skip-check-update --skip-db-update --skip-dirs --skip-files --skip-java-db-update
+--skip-version-check --skip-vex-repo-update --table-mode --template --tf-exclude-downloaded-modules --tf-vars
+--timeout --token --token-header --trace-rego --username --vex --vuln-severity-source -c -d -f -o -q -s -t
+"""
+"""Those of its commands image, fs, rootfs and sbom, as its help (of 2026) lists them."""
 
 
 def report(*more: Finding, told: tuple[str, ...] = ()) -> Report:
@@ -192,6 +213,8 @@ def test_nothing_found_is_told(scan: Scan, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     code, out, _ = scan("empty")
     assert code == 0 and "no packages were found" in out
+    (tmp_path / "root/go.sum").touch()
+    assert "go.sum were not read" in scan("root")[1]
 
 
 def test_words_of_trivy(scan: Scan) -> None:
@@ -213,6 +236,18 @@ def test_words_of_trivy(scan: Scan) -> None:
         code, _, err = scan(*words)
         assert code, words
     assert scan("sbom", "nowhere.json")[0]
+
+
+def test_every_option_of_trivy_is_taken_or_answered() -> None:
+    known = {name for option in (*COMMAND.options, *GLOBAL, *foreign_options("scan")) for name in option.names}
+    assert set(OPTIONS_OF_TRIVY.split()) <= known
+
+
+def test_bills_in_trivy_s_words_need_no_database(scan: Scan) -> None:
+    for form in ("cyclonedx", "spdx-json", "github"):
+        code, out, err = scan("fs", "root", "--format", form, db="none")
+        assert code == 0 and "lodash" in out, err
+        assert scan("root", "--format", form, db="none")[0] == 2
 
 
 def test_variables_of_trivy(scan: Scan, tmp_path: Path) -> None:
@@ -251,8 +286,22 @@ def test_output(scan: Scan, tmp_path: Path) -> None:
     assert os.path.getsize("json.txt") > os.path.getsize("table.txt")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "template"])
+def test_hostile_names_in_every_form(scan: Scan, tmp_path: Path, form: str) -> None:
+    name = "y\x1b]0;x\x07\ud800\udcff</td>"
+    (tmp_path / "root/app/node_modules/y").mkdir()
+    (tmp_path / "root/app/node_modules/y/package.json").write_text(
+        json.dumps({"name": name, "version": "1", "license": "GPL\x1b[31m"})
+    )
+    write(f"{tmp_path}/y.db", entry("GHSA-\x1b[31m", name, "high", "2\x1b"), entry("GHSA-1", "lodash", "low", ""))
+    code, out, err = scan("root", "--scanners", "vuln,licence", "--format", form, "--all", db="y.db")
+    assert code == 0, err
+    assert not any(char in out for char in "\x1b\x07")
+
+
 def test_forms_are_those_that_there_are() -> None:
     from kezuri.report.scan_forms import FORMATS
 
     choices = next(option.choices for option in COMMAND.options if option.key == "--format")
-    assert choices == ("table", "json", "markdown", *FORMATS, "template")
+    assert choices == ("table", "json", "markdown", *FORMATS, "spdx-json", "template")

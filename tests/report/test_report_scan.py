@@ -272,7 +272,7 @@ def test_readers_of_trivys_json_find_what_they_look_for() -> None:
     (secret,) = [each for result in made["Results"] for each in result.get("Secrets", [])]
     assert (secret["RuleID"], secret["StartLine"]) == ("npm-token", 3)
     (broken,) = [each for result in made["Results"] for each in result.get("Misconfigurations", [])]
-    assert (broken["ID"], broken["Status"]) == ("MissingUser", "FAIL")
+    assert (broken["ID"], broken["Status"]) == ("DS-0002", "FAIL")
     assert made["Results"][0]["Target"] == "r.example.com/team/app:1 (debian 12)"
     assert said("trivy", DIRECTORY, DIRECTORY_BILL)["ArtifactType"] == "filesystem"
 

@@ -25,6 +25,7 @@ def image() -> Bill:
                 source="openssl",
                 licence="Apache-2.0",
                 size=4096,
+                vendor="Debian OpenSSL Team <pkg-openssl-devel@alioth-lists.debian.net>",
             ),
             0,
             ("var/lib/dpkg/status",),
@@ -43,7 +44,9 @@ def image() -> Bill:
         Component(Package("npm", "odd", "1", licence="do what you like"), 1, ("app/node_modules/odd/package.json",)),
         Component(Package("pypi", "caf\udce9\x1b[31m", "1.0\x00"), 1, ("usr/lib/\udcff/METADATA",)),
         Component(Package("deb", "tzdata", "2024a-0", licence="public-domain AND Expat"), 0),
-        Component(Package("rpm", "bash", "1:5.1-2", source="bash-5.1-2.src.rpm", licence="GPLv3+"), 1),
+        Component(
+            Package("rpm", "bash", "1:5.1-2", source="bash-5.1-2.src.rpm", licence="GPLv3+", vendor="Red Hat, Inc."), 1
+        ),
     )
     return Bill(
         "docker.io/library/app:1",

@@ -11,6 +11,7 @@ from kezuri.anatomy.naming import recorded_names
 from kezuri.anatomy.values import Maker
 from kezuri.check.image.rule import ExampleLayer, Made
 from kezuri.packages.package import Package
+from kezuri.packages.presence import Present, merged
 from kezuri.sbom.collecting import bill_of
 from kezuri.sbom.foreign import Origins
 from kezuri.sbom.values import Bill, Component
@@ -125,6 +126,7 @@ def test_variables_tell_of_runtimes_that_are_there() -> None:
     assert found.components[0].evidence == ("env:NODE_VERSION", "usr/local/bin/node")
     nothing = bill({"etc/x": node}, env=["NODE_VERSION=20.11.1"])
     assert nothing.components == ()
+    assert bill({APK: apk("redis-server=7.0.1-r1")}, env=["REDIS_VERSION=7.0.1"]).told == ()
     assert nothing.told == ("NODE_VERSION says 20.11.1, and nothing of it is where official images have it",)
 
 
@@ -191,3 +193,20 @@ def test_the_distribution_is_that_of_etc_wherever_its_link_leads() -> None:
 )
 def test_who_looks_after_a_package_says_whose_it_is(distribution: str, package: Package, foreign: bool) -> None:
     assert Origins(Distribution(distribution, "1")).foreign(package) is foreign
+
+
+def test_a_journal_of_rpm_that_is_still_to_be_read_is_told() -> None:
+    journal: ExampleLayer = {"var/lib/rpm/rpmdb.sqlite-wal": Made(b"wal")}
+    assert bill(journal).told == (
+        "/var/lib/rpm/rpmdb.sqlite-wal has changes that are not in the database yet, and is not read",
+    )
+    assert bill(journal, {"var/lib/rpm/rpmdb.sqlite-wal": Made(b"")}).told == ()
+    assert bill({"var/lib/rpm/rpmdb.sqlite-wal": Made(b"")}).told == ()
+
+
+def test_many_records_of_one_package_take_no_time() -> None:
+    records = [
+        Present(Package("npm", "a", "1", directories=(f"d{n}",)), 0, (f"d{n}/package.json",)) for n in range(20_000)
+    ]
+    (one_of_all,) = merged(records)
+    assert len(one_of_all.evidence) == len(one_of_all.package.directories) == 20_000

@@ -37,6 +37,22 @@ TOKENS = {
     "rubygems-key": "rubygems_" + HEX[:48],
     "databricks-token": "dapi" + HEX[:32],
     "new-relic-key": "NRAK-" + "ABC3DEF6GHI9JKL2MNO5PQR8STU",
+    "aws-secret-access-key": "AWS_SECRET_ACCESS_KEY=" + (MIXED + MIXED)[:40],
+    "alibaba-access-key-id": "LTAI" + MIXED[:20],
+    "artifactory-key": "AKCp" + (MIXED * 2)[:69],
+    "contentful-token": "CFPAT-" + (MIXED * 2)[:43],
+    "doppler-token": "dp.pt." + (MIXED * 2)[:43],
+    "dynatrace-token": "dt0c01." + (MIXED * 2).upper()[:24] + "." + (MIXED * 2).upper()[:64],
+    "groq-key": "gsk_" + (MIXED * 2)[:52],
+    "heroku-key": "HRKU-" + MIXED,
+    "mapbox-token": "sk.eyJ" + (MIXED * 2)[:60] + "." + MIXED[:22],
+    "nuget-key": "oy2" + (MIXED * 2).lower()[:43],
+    "planetscale-token": "pscale_tkn_" + (MIXED * 2)[:43],
+    "postman-key": "PMAK-" + HEX[:24] + "-" + HEX[:34],
+    "pulumi-token": "pul-" + HEX[:40],
+    "sentry-token": "sntrys_" + (MIXED * 2)[:60],
+    "square-key": "sq0csp-" + (MIXED * 2)[:43],
+    "telegram-token": "123456789:AA" + MIXED[:33],
     "linear-key": "lin_api_" + (MIXED * 2)[:40],
 }
 
@@ -55,8 +71,14 @@ def test_every_form_is_found_in_files_and_in_the_environment_and_never_shown(kin
         assert token not in str(finding) and finding.severity in ("critical", "high", "medium")
     assert (in_file[0].path, in_file[0].line, in_file[0].layer) == ("app/settings", 2, 0)
     assert (in_config[0].path, in_config[0].layer) == ("", -1)
-    sample = token[:12] + "EXAMPLE" + token[19:] if len(token) > 24 else token[:6] + "EXAMPLE" + token[13:]
+    sample = token[:-14] + "EXAMPLE" + token[-7:]
     assert found({"app/settings": Made(sample.encode())}) == []
+
+
+def test_ignore_files_name_them_as_trivy_does() -> None:
+    (told,) = found(Env=[f"A={TOKENS['github-token']}"])
+    assert "github-pat" in told.aliases
+    assert found({"a": Made(KEY)})[0].aliases == (), "some have the same name"
 
 
 def test_what_a_later_layer_removes_is_still_given_away() -> None:

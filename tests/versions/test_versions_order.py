@@ -141,6 +141,7 @@ def test_long_versions_take_no_longer_than_to_read_them(scheme: Scheme) -> None:
         "1_p" * size,
         "." * size,
         "-1.0" * size,
+        " " * size + "x",
     ):
         for other in (text + "1", text):
             try:

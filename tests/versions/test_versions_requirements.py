@@ -84,7 +84,9 @@ def test_ranges_hold_what_they_say() -> None:
     assert events == (Event("introduced", "1.0.3-0"), Event("fixed", "2.0.0"))
 
 
-@pytest.mark.parametrize("text", ["latest", "1.2.3.4", ">=", "1 - 2 - 3", "1" * 400, "1 " * 20_000, "git://x", "<<1"])
+@pytest.mark.parametrize(
+    "text", ["latest", "1.2.3.4", ">=", "1 - 2 - 3", "1" * 400, "1 " * 20_000, "git://x", "<<1", ">" + " " * 9000 + "y"]
+)
 def test_what_is_no_range(text: str) -> None:
     with pytest.raises(Unordered):
         npm(text)

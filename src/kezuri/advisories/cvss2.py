@@ -24,5 +24,5 @@ def base(metrics: Mapping[str, str]) -> float | None:
         return None
     impact = 10.41 * (1 - (1 - confidentiality) * (1 - integrity) * (1 - availability))
     exploitability = 20 * vector * complexity * authentication
-    whole = (0.6 * impact + 0.4 * exploitability - 1.5) * (1.176 if impact else 0.0)
+    whole = (0.6 * impact + 0.4 * exploitability - 1.5) * 1.176 if impact else 0.0
     return float(Decimal(repr(round(whole, 6))).quantize(Decimal("0.1"), ROUND_HALF_UP))

@@ -17,6 +17,7 @@ from kezuri.advisories.rows import (
     read_advisory,
     read_affected,
     read_data,
+    statements,
 )
 from kezuri.advisories.values import Advisory, Affected, DataSet, Signal
 from kezuri.diagnostics import KezuriError
@@ -24,6 +25,8 @@ from kezuri.diagnostics import KezuriError
 _T = TypeVar("_T", str, int)
 _AT_ONCE = 500
 """Names that one query asks for."""
+_LONGEST = 64 << 20
+"""Bytes of the longest value that is read; what an advisory says is far shorter."""
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -84,7 +87,7 @@ class Database:
             os.close(descriptor)
         opened = cls(connection, path)
         try:
-            opened._rows("SELECT number FROM data LIMIT 1")
+            opened._check_schema()
         except KezuriError:
             connection.close()
             raise
@@ -126,7 +129,7 @@ class Database:
             for row in self._rows(AFFECTED % _marks(some), place, *some):
                 try:
                     hit = Hit(int(row[1]), read_affected(ecosystem, release, row))  # type: ignore[call-overload]
-                except (ValueError, KeyError, TypeError, IndexError):
+                except (ValueError, KeyError, TypeError, IndexError, RecursionError):
                     raise damaged(self._path, f"what it has about {row[0]} cannot be read") from None
                 yield hit.affected.name, hit
 
@@ -137,7 +140,7 @@ class Database:
             for row in self._rows(ADVISORIES % _marks(some), *some):
                 try:
                     found[int(row[0])] = read_advisory(row)  # type: ignore[call-overload]
-                except (ValueError, TypeError):
+                except (ValueError, TypeError, RecursionError):
                     raise damaged(self._path, f"the advisory {row[1]} cannot be read") from None
             lost = [key for key in some if key not in found]
             if lost:
@@ -168,6 +171,13 @@ class Database:
         for data in self.data():
             if counts.get(data.name, 0) != data.entries:
                 raise damaged(self._path, f"{data.name} has {counts.get(data.name, 0)} entries of {data.entries}")
+
+    def _check_schema(self) -> None:
+        """The tables are those that a kezuri makes: a view in the place of one could count for ever."""
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        found = self._rows("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
+        if {" ".join(str(sql).split()) for (sql,) in found} != statements():
+            raise damaged(self._path, "its tables are others")
 
     def _place(self, ecosystem: str, release: str) -> int | None:
         if not self._places:

@@ -99,7 +99,7 @@ def entries_of(document: Any, number: str, data: str) -> tuple[Entry, ...]:
     if not given and isinstance(number_given, int | float) and 0 <= number_given <= 10:
         score = float(number_given)
     word_given: Severity = severity(told.get("severity"))
-    modified = moment(told.get("updated_at")) or moment(told.get("publish_date"))
+    modified = moment(told.get("updated_at"))
     faults = tuple(dict.fromkeys(each for each in sequence(cves) if isinstance(each, str) and _CVE.match(each)))
     advisory = Advisory(
         own,

@@ -14,6 +14,10 @@ _CHUNK = 1 << 20
 LARGEST_PART = 64 << 20
 """Characters of one part of a large JSON document; the Linux kernel's of Debian's tracker has eight million."""
 _SPACE = " \t\r\n"
+_OF_NUMBERS = "0123456789.eE+-"
+_DEEPEST = 60
+_LARGEST_YAML = 2 << 20
+"""Characters of YAML in general, whose reader takes seconds for as many; of the plain kind there may be more."""
 
 
 def json_value(data: bytes, name: str) -> Any:
@@ -48,15 +52,45 @@ def yaml_value(data: bytes, name: str) -> Any:
     found = plain_yaml(text)
     if found is not None:
         return found
+    if len(text) > _LARGEST_YAML:
+        raise KezuriError.of(
+            f"{name} has {len(text)} characters of YAML that is not of the plain kind: too many to be read"
+        )
     try:
-        parser = YAML(typ="base", pure=True)
-        if any(getattr(event, "anchor", None) for event in parser.parse(text)):
-            raise KezuriError.of(f"{name} has anchors, which are not read in advisories")
-        return YAML(typ="base", pure=True).load(text)
+        return _built(YAML(typ="base", pure=True).parse(text), name)
     except RecursionError:
         raise KezuriError.of(f"{name} is nested too deep to be read") from None
     except (YAMLError, ValueError, LookupError, AttributeError, TypeError, AssertionError, OverflowError) as error:
         raise KezuriError.of(f"{name} is no YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def _built(events: Iterator[Any], name: str) -> Any:
+    """The one document that a parser sees, as plain values. A collection that is open is a list of what it has so far,
+    of a mapping keys and values in turn."""
+    whole: list[Any] = []
+    stack: list[list[Any]] = [whole]
+    for event in events:
+        if getattr(event, "anchor", None):
+            raise KezuriError.of(f"{name} has anchors, which are not read in advisories")
+        match type(event).__name__:
+            case "MappingStartEvent" | "SequenceStartEvent":
+                if len(stack) > _DEEPEST:
+                    raise KezuriError.of(f"{name} is nested too deep to be read")
+                stack.append([])
+            case "ScalarEvent":
+                stack[-1].append(event.value)
+            case "SequenceEndEvent":
+                done = stack.pop()
+                stack[-1].append(done)
+            case "MappingEndEvent":
+                done = stack.pop()
+                keys = done[::2]
+                if not all(isinstance(key, str) for key in keys) or len(set(keys)) < len(keys):
+                    raise KezuriError.of(f"{name} has a mapping with a key twice, or one that is no text")
+                stack[-1].append(dict(zip(keys, done[1::2], strict=True)))
+    if len(whole) > 1:
+        raise KezuriError.of(f"{name} is more than one YAML document")
+    return whole[0] if whole else None
 
 
 class Parts:
@@ -146,8 +180,9 @@ class Parts:
         while True:
             try:
                 value, end = self._scan(self._text, self._at)
-                # A number, or a word, that ends where the text does may go on.
-                if end < len(self._text) or not self._more(size):
+                # A number may go on behind what was read, be it that `1` and `1.` are there of `1.5`.
+                open_end = isinstance(value, int | float) and not self._text[end : end + 50].strip(_OF_NUMBERS)
+                if not open_end or not self._more(size):
                     self._at = end
                     return value
                 continue

@@ -122,7 +122,8 @@ class _Reader:
 
     def _following(self) -> int | None:
         """The indentation of the next line that is not blank."""
-        for line in self._lines[self._row :]:
+        for row in range(self._row, len(self._lines)):
+            line = self._lines[row]
             body = line.lstrip(" ")
             if body.strip():
                 return len(line) - len(body)

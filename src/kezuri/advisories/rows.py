@@ -42,6 +42,12 @@ a single advisory wants is JSON in `rest`."""
 INDEX = "CREATE INDEX affected_name ON affected (place, name)"
 """Made when all rows are there: so it costs a sort, and not a search for each row."""
 
+
+def statements() -> frozenset[str]:
+    """What SQLite's own list of tables and indexes says of a database of this schema, in one line each."""
+    return frozenset(" ".join(statement.split()) for statement in (*TABLES.split(";"), INDEX) if statement.strip())
+
+
 TAKEN_OVER = """
 INSERT INTO data
     SELECT number + :number, name, address, date, fetched, checked, entries, licence, etag, modified, digest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kezuri.advisories.values import SEVERITIES, DataSet, Severity
 from kezuri.app.request import Settings
 from kezuri.app.sbom import BillRequest
-from kezuri.app.scan_subject import is_document
+from kezuri.app.scan_subject import is_document, lock_files
 from kezuri.diagnostics import KezuriError
 from kezuri.sbom.values import Bill
 from kezuri.scan.findings import asked, vulnerabilities
@@ -223,6 +223,9 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
             f"{_packages(len(foreign))} from elsewhere than the distribution, of which its data says nothing: "
             f"{_listed(foreign)}"
         )
+    locked = lock_files(bill.name) if bill.kind == "directory" else ()
+    if locked:
+        yield f"{', '.join(locked)} were not read: only what is installed is known"
     if not bill.components:
         yield f"{bill.name}: no packages were found, so nothing is known about it"
 

@@ -69,7 +69,7 @@ def _finding(row: list[Any]) -> Finding:
     others."""
     found = Finding._make(row)
     if not isinstance(found.title, str) or not isinstance(found.layer, int) or found.signal is not None:
-        raise ValueError("no finding")
+        raise ValueError
     return found._replace(
         fixed=tuple(found.fixed),
         aliases=tuple(found.aliases),

@@ -18,3 +18,21 @@ def of_archive(path: str) -> str:
 def is_document(subject: str) -> bool:
     """Whether a subject is a bill in a file, as `app.sbom` reads it, and not an image or a directory."""
     return subject.startswith("sbom:") or os.path.isfile(subject)
+
+
+_LOCK_FILES = frozenset(
+    (
+        *("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "requirements.txt", "poetry.lock"),
+        *("uv.lock", "Pipfile.lock", "pdm.lock", "go.sum", "Cargo.lock", "Gemfile.lock", "composer.lock", "pom.xml"),
+        *("gradle.lockfile", "packages.lock.json", "mix.lock", "pubspec.lock", "conan.lock"),
+    )
+)
+
+
+def lock_files(directory: str) -> tuple[str, ...]:
+    """What lies in a directory and names packages that need not be installed there; nothing where it cannot be
+    listed."""
+    try:
+        return tuple(sorted(_LOCK_FILES.intersection(os.listdir(directory))))
+    except OSError:
+        return ()

@@ -167,12 +167,27 @@ _SCAN = (
     *_taken("--disable-telemetry", "--skip-version-check", "--no-color", value=False),
     *_taken("--timeout", "--cache-dir", "--cache-backend", "--cache-ttl", "--parallel", "--db-repository"),
     *_taken("--java-db-repository", "--checks-bundle-repository", "--detection-priority", "--image-config-scanners"),
+    *_taken(
+        "--ansible-extra-vars", "--ansible-inventory", "--ansible-playbook", "--cf-params", "--config-file-schemas"
+    ),
+    *_taken("--helm-api-versions", "--helm-kube-version", "--helm-set", "--helm-set-file", "--helm-set-string"),
+    *_taken("--helm-values", "--tf-vars", "--raw-config-scanners", "--file-patterns", "--license-confidence-level"),
+    *_taken("--max-image-size", "--rego-error-limit", "--render-cause", "--report", "--table-mode"),
+    *_taken("--redis-ca", "--redis-cert", "--redis-key", "--module-dir"),
+    *_taken("--redis-tls", "--tf-exclude-downloaded-modules", "--trace", "--trace-rego", value=False),
+    *_taken("--include-deprecated-checks", value=False),
     *_taken("--misconfig-scanners", "--secret-config", "--pkg-relationships", "--vuln-severity-source"),
     *_answered(_DATABASE, "--download-db-only", "--download-java-db-only", "--reset", "--clear-cache", value=False),
     *_answered(_NO_SERVER, "--server", "--token", "--token-header", "--custom-headers"),
     *_answered(_POLICIES, "--ignore-policy", "--config-check", "--config-policy", "--config-data", "--policy"),
     *_answered(_POLICIES, "--check-namespaces", "--compliance", "--ignored-licenses"),
     *_answered("--format sarif, gitlab, junit and markdown are what templates are mostly used for", "--template", "-t"),
+    *_answered("the distribution is that of the os-release of what is scanned", "--distro"),
+    *_answered("--ca-certificates FILE has the authorities", "--cacert"),
+    *_answered("kezuri loads no modules and plugins", "--enable-modules", "--output-plugin-arg"),
+    *_answered("options are given on the command line, or as TRIVY_… variables", "-c"),
+    *_answered("options are given on the command line", "--generate-default-config", value=False),
+    *_answered("`kezuri login --password-stdin` keeps them", "--password-stdin", value=False),
     *_answered("--tls-verify=false, or --insecure-registry HOST for one registry", "--insecure", value=False),
     *_answered(
         "the image's name says where it is: docker://NAME, docker-daemon:NAME, containers-storage:NAME", "--image-src"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 IGNORE_FILES = (".trivyignore", ".trivyignore.yaml", ".trivyignore.yml")
 """Files that are looked for in the current directory where none is named."""
+BILLS = ("cyclonedx", "spdx-json", "github")
+"""Forms that are bills first: for Trivy nothing is looked for where nobody says what."""
 _SCANNERS = {"license": "licence", "config": "misconfig"}
 
 
@@ -53,6 +55,8 @@ def request(parsed: Parsed, subject: "BillRequest", word: str) -> "ScanRequest":
     default: tuple[str, ...] = ("vuln", "secret", "misconfig")
     if word:
         default = ("vuln",) if word == "sbom" else ("vuln", "secret")
+        if parsed.text("--format") in BILLS:
+            default = ()
     vex = parsed.all("--vex")
     for each in vex:
         if each == "repo":

@@ -95,7 +95,7 @@ class Inventory:
 
     def add(self, path: str, record: Record, since: int = 0, until: int = ALWAYS) -> None:
         """A record as a layer has it, and from which layer on it is hidden."""
-        if record.trouble:
+        if record.trouble and (until == ALWAYS or record.kind != "rpm journal"):
             self.troubles.append(record.trouble)
         self._noted.append(Noted(path, since, until, record))
 

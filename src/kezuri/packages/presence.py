@@ -52,21 +52,21 @@ def present(records: Iterable[Noted], resolved: Callable[[str], str] = lambda di
 
 def merged(found: Iterable[Present]) -> list[Present]:
     """The same with each package once for each layer that it came with, its records and files put together."""
-    known: dict[tuple[_Same, int], Present] = {}
+    groups: dict[tuple[_Same, int], list[Present]] = {}
     for each in found:
-        key = (_same(each.package), each.since)
-        before = known.get(key)
-        if before is not None:
-            package = before.package
-            package = package._replace(
-                files=tuple(dict.fromkeys(package.files + each.package.files)),
-                directories=tuple(dict.fromkeys(package.directories + each.package.directories)),
-                licence=package.licence or each.package.licence,
-                built_here=package.built_here and each.package.built_here,
-            )
-            each = Present(package, each.since, tuple(dict.fromkeys(before.evidence + each.evidence)))
-        known[key] = each
-    return list(known.values())
+        groups.setdefault((_same(each.package), each.since), []).append(each)
+    return [group[0] if len(group) == 1 else _one(group) for group in groups.values()]
+
+
+def _one(group: list[Present]) -> Present:
+    packages = [each.package for each in group]
+    package = packages[0]._replace(
+        files=tuple(dict.fromkeys(path for each in packages for path in each.files)),
+        directories=tuple(dict.fromkeys(path for each in packages for path in each.directories)),
+        licence=next((each.licence for each in packages if each.licence), ""),
+        built_here=all(each.built_here for each in packages),
+    )
+    return Present(package, group[0].since, tuple(dict.fromkeys(path for each in group for path in each.evidence)))
 
 
 def _kind(history: list[Noted]) -> str:

@@ -57,6 +57,8 @@ def kind_of(path: str, size: int, mode: int = 0o644) -> str:
     if name in _BESIDE:
         kind, pattern = _BESIDE[name]
         return kind if pattern.match(path) else ""
+    if name == "rpmdb.sqlite-wal":
+        return "rpm journal" if path[: -len(name) - 1] in _RPM_PLACES else ""
     if name == "container-manifest-2":
         return "rpm list" if path == "var/lib/rpmmanifest/container-manifest-2" else ""
     if name == "package.json":
@@ -108,6 +110,8 @@ def parse(kind: str, path: str, size: int, data: Peek) -> Record | None:
     if kind in runtimes.KINDS:
         found = runtimes.runtime(kind, path, data)
         return Record(kind, (found,)) if found is not None else None
+    if kind == "rpm journal":
+        return Record(kind, trouble=f"/{path} has changes that are not in the database yet, and is not read")
     if kind == "copyright" and size > _MOST[kind]:
         return None
     if size > _MOST.get(kind, MOST_READ):

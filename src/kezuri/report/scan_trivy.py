@@ -132,7 +132,7 @@ def _secrets(report: Report, found: Sequence[Finding]) -> list[dict[str, Any]]:
     for finding in found:
         if finding.kind == "secret":
             made: dict[str, Any] = {
-                "RuleID": finding.id,
+                "RuleID": next(iter(finding.aliases), finding.id),
                 "Category": finding.id.partition("-")[0],
                 "Severity": finding.severity.upper(),
                 "Title": visible(finding.name or finding.title),
@@ -154,7 +154,7 @@ def _settings(report: Report, found: Sequence[Finding]) -> list[dict[str, Any]]:
             address = page(finding)
             one: dict[str, Any] = {
                 "Type": "Image Security Check",
-                "ID": finding.id,
+                "ID": next((alias for alias in finding.aliases if alias.startswith("DS-")), finding.id),
                 "Title": about(finding),
                 "Message": visible(finding.title),
                 "Resolution": solution(finding),

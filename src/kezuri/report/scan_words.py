@@ -120,7 +120,7 @@ def solution(finding: Finding) -> str:
 
 def rule(finding: Finding) -> str:
     """The name of what is found out about, that all findings of it share."""
-    return visible(f"licence:{finding.id}" if finding.kind == "licence" else finding.id)
+    return clipped(visible(f"licence:{finding.id}" if finding.kind == "licence" else finding.id), 200)
 
 
 def about(finding: Finding) -> str:

@@ -1,6 +1,6 @@
 """The bill of an image or a directory: the packages that its records and its config tell of, each with its layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kezuri.advisories.coordinates import Distribution, distribution_of
 from kezuri.anatomy.dissection import Dissection
@@ -94,20 +94,33 @@ def _lacking(inventory: Inventory, distribution: Distribution, components: Seque
 def _components(found: Sequence[Present], inventory: Inventory, origins: Origins) -> list[Component]:
     """What is there in the end, but for what a package of the distribution brought: that one stands for it, since its
     distribution mends it."""
-    kept: list[Present] = []
-    for each in found:
-        if each.package.ecosystem not in SYSTEM:
-            owner = inventory.owner(each.evidence[0])
-            package = inventory.installed[owner].package if owner >= 0 else None
-            if package is not None and package.ecosystem in SYSTEM and not origins.foreign(package):
-                continue
-        kept.append(each)
+    brought = _brought(found, inventory.resolved, origins)
+    kept = [each for each in found if each.package.ecosystem in SYSTEM or each.evidence[0] not in brought]
     return [
         Component(
-            each.package, each.since, each.evidence, each.package.ecosystem in SYSTEM and origins.foreign(each.package)
+            each.package,
+            each.since,
+            each.evidence,
+            each.package.ecosystem in SYSTEM and origins.foreign(each.package),
         )
         for each in merged(kept)
     ]
+
+
+def _brought(found: Sequence[Present], resolved: Callable[[str], str], origins: Origins) -> set[str]:
+    """The records that packages of the distribution name among their files."""
+    records = {each.evidence[0] for each in found if each.package.ecosystem not in SYSTEM}
+    names = {path[path.rfind("/") + 1 :] for path in records}
+    brought = set()
+    for each in found:
+        if each.package.ecosystem in SYSTEM and not origins.foreign(each.package):
+            for path in each.package.files:
+                directory, _, name = path.rpartition("/")
+                if name in names:
+                    at = f"{resolved(directory)}/{name}" if directory else name
+                    if at in records:
+                        brought.add(at)
+    return brought
 
 
 def _witnessed(component: Component, variables: Mapping[str, str]) -> Component:
@@ -127,6 +140,8 @@ def _declared(
 ) -> list[Component]:
     """The runtimes of which only a variable of the config tells, if there is something of them."""
     known = {each.package.name for each in found if each.package.ecosystem == "generic"}
+    # The `redis-server` of the system is the redis that a variable tells of.
+    known |= {each.package.name.partition("-")[0] for each in found if each.package.ecosystem in SYSTEM}
     components = []
     for package in declared(variables):
         if package.name in known:

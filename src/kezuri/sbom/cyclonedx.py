@@ -97,6 +97,8 @@ def _component(bill: Bill, number: int, component: Component, with_files: bool) 
         "bom-ref": reference(number),
         "type": "application" if package.built_here or package.ecosystem == "generic" else "library",
     }
+    if vendor := " ".join(clean(package.vendor).split()):
+        made["supplier"] = {"name": vendor}
     if package.namespace:
         made["group"] = clean(package.namespace)
     made["name"] = clean(package.name) or UNNAMED

@@ -51,7 +51,8 @@ def _enter(draft: Draft, component: Mapping[str, Any]) -> None:
     ]
     records += said.get("aquasecurity:trivy:FilePath", [])
     records += [values[0] for key, values in said.items() if key.startswith("syft:location:") and key.endswith(":path")]
-    draft.component(name, version, purl, _licence(component), records, said)
+    vendor = text(fields(component.get("supplier")).get("name"))
+    draft.component(name, version, purl, _licence(component), records, said, vendor=vendor)
 
 
 def _occurrences(component: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -96,9 +96,10 @@ class Draft:
         records: Iterable[str],
         said: Mapping[str, list[str]],
         source: tuple[str, str] = ("", ""),
+        vendor: str = "",
     ) -> None:
         """A component: by its package URL, and where it has none, by its name. `records` are paths from the root on;
-        `source` is the package that it was built from, with its version."""
+        `source` is the package that it was built from, with its version; `vendor` is told of packages of the system."""
         first = _first(said)
         name = name.strip("/")
         purl = purls.parse(purl_text) if purl_text else None
@@ -125,6 +126,7 @@ class Draft:
             licence=first.get(f"{OURS}licence", licence)[:_MOST_WORDS],
             size=number_of(first.get(f"{OURS}size", "").encode("utf-8", "replace")),
             built_here=f"{OURS}builtHere" in first,
+            vendor=vendor if package.ecosystem in purls.SYSTEM else "",
             architecture=package.architecture or first.get(f"{OURS}architecture", ""),
         )
         evidence = tuple(dict.fromkeys(record.removeprefix("/") for record in records if record))[:_RECORDS]

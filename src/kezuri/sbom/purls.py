@@ -131,4 +131,7 @@ def distribution(purl: PackageURL) -> Distribution | None:
 
 
 def _quoted(text: str, safe: str = ":") -> str:
-    return quote(text, safe=safe, errors="surrogateescape")
+    try:
+        return quote(text, safe=safe, errors="surrogateescape")
+    except UnicodeEncodeError:  # halves of surrogate pairs, as JSON can name them, are no bytes of anybody's
+        return quote(text, safe=safe, errors="surrogatepass")

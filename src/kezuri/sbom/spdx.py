@@ -65,7 +65,7 @@ def _system(bill: Bill, created: str) -> list[dict[str, Any]]:
     found = bill.distribution
     if not found.id:
         return []
-    made: dict[str, Any] = {"SPDXID": "SPDXRef-system", "name": clean(found.id)}
+    made: dict[str, Any] = {"SPDXID": "SPDXRef-OperatingSystem-system", "name": clean(found.id)}
     if found.version:
         made["versionInfo"] = clean(found.version)
     made |= _unsaid()
@@ -84,6 +84,8 @@ def _package(bill: Bill, number: int, component: Component, created: str, extrac
     if package.version:
         made["versionInfo"] = clean(package.version)
     made |= _unsaid()
+    if package.vendor:
+        made["supplier"] = _supplier(clean(package.vendor))
     if package.licence:
         made["licenseDeclared"] = _licence(clean(package.licence), extracted)
     if package.source:
@@ -105,6 +107,12 @@ def _package(bill: Bill, number: int, component: Component, created: str, extrac
     if annotations := _annotations(pairs, created):
         made["annotations"] = annotations
     return made
+
+
+def _supplier(vendor: str) -> str:
+    """Who takes care of a package, in SPDX's words (section 7.5): an address in brackets behind the name."""
+    name, less, address = " ".join(vendor.split()).replace("(", "").replace(")", "").partition(" <")
+    return f"Organization: {name} ({address.rstrip('>')})" if less else f"Organization: {name}"
 
 
 def _unsaid() -> dict[str, Any]:

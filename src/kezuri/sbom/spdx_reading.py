@@ -70,7 +70,7 @@ def _enter(draft: Draft, package: Mapping[str, Any], texts: Mapping[str, str]) -
         source = (built, built_version)
     elif info.startswith(_ACQUIRED) and not records:
         records = info.partition(": ")[2].split(", ")
-    draft.component(name, version, purl, licence, records, said, source)
+    draft.component(name, version, purl, licence, records, said, source, _vendor(text(package.get("supplier"))))
 
 
 def _purl_of_package(package: Mapping[str, Any]) -> str:
@@ -80,6 +80,14 @@ def _purl_of_package(package: Mapping[str, Any]) -> str:
             # An image's is no package's.
             return "" if purl.startswith(("pkg:oci/", "pkg:docker/")) else purl
     return ""
+
+
+def _vendor(supplier: str) -> str:
+    kind, _, name = supplier.partition(": ")
+    if kind not in ("Organization", "Person"):
+        return ""
+    name, bracket, address = name.rpartition(" (") if "@" in name else (name, "", "")
+    return f"{name} <{address.rstrip(')')}>" if bracket else name or address
 
 
 def _digest(package: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Secrets in an image as findings: in files of every layer, removed ones too, in its config and in its history."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kezuri.anatomy.walk import Item
@@ -31,6 +31,38 @@ _CRITICAL: Final = frozenset(
         "vault-token",
     )
 )
+_CALLED: Final[Mapping[str, tuple[str, ...]]] = {
+    "age-key": ("age-secret-key",),
+    "container-registry-password": ("dockerconfig-secret",),
+    "databricks-token": ("databricks-api-token",),
+    "doppler-token": ("doppler-api-token",),
+    "dynatrace-token": ("dynatrace-api-token",),
+    "github-token": (
+        "github-pat",
+        "github-oauth",
+        "github-app-token",
+        "github-refresh-token",
+        "github-fine-grained-pat",
+    ),
+    "gitlab-token": ("gitlab-pat",),
+    "google-cloud-credentials": ("gcp-service-account",),
+    "grafana-token": ("grafana-api-token",),
+    "huggingface-token": ("hugging-face-access-token",),
+    "linear-key": ("linear-api-token",),
+    "new-relic-key": ("new-relic-user-api-key",),
+    "npm-token": ("npm-access-token",),
+    "planetscale-token": ("planetscale-api-token",),
+    "postman-key": ("postman-api-token",),
+    "pulumi-token": ("pulumi-api-token",),
+    "pypi-token": ("pypi-upload-token",),
+    "rubygems-key": ("rubygems-api-token",),
+    "sendgrid-key": ("sendgrid-api-token",),
+    "slack-token": ("slack-access-token",),
+    "slack-webhook": ("slack-web-hook",),
+    "stripe-key": ("stripe-secret-token",),
+    "terraform-token": ("hashicorp-tf-api-token",),
+}
+"""What Trivy calls them, where that is another name: ignore files have it."""
 _MEDIUM: Final = frozenset(("guessed-secret", "secret-in-env-file", "slack-webhook", "password-in-url"))
 _SETTINGS: Final = re.compile(
     r"(?:^|/)(?:\.env(?:\.[\w-]+)?|[^/]+\.(?:env|ya?ml|json|toml|ini|cfg|conf|config|properties|xml|sh|bash|py|js|mjs|cjs|ts"
@@ -121,6 +153,7 @@ def _in_file(image: Image, hit: Hit) -> Finding:
         hit.kind,
         title,
         severity_of(hit.kind),
+        aliases=_CALLED.get(hit.kind, ()),
         name=hit.what,
         layer=hit.layer,
         path=hit.path,
@@ -139,7 +172,7 @@ def _in_config(image: Image) -> Iterator[Finding]:
             kinds.setdefault(secret.kind, secret.what)
         for kind, what in kinds.items():
             title = f"the history of the image holds {what}"
-            yield Finding("secret", kind, title, severity_of(kind), name=what, layer=line.layer, note=HINT)
+            yield _of_config(kind, what, title, line.layer)
     config = image.config
     said = [(f"ENV {name}", f"{name}={value}") for name, value in image.environment.items()]
     said += [(f"LABEL {name}", f"{name}={value}") for name, value in config.labels.items()]
@@ -151,7 +184,12 @@ def _in_config(image: Image) -> Iterator[Finding]:
         found = next((secret for secret in _said(raw) if raw[secret.start : secret.end] not in told), None)
         if found is not None:
             title = f"{where} holds {found.what}"
-            yield Finding("secret", found.kind, title, severity_of(found.kind), name=found.what, note=HINT)
+            yield _of_config(found.kind, found.what, title)
+
+
+def _of_config(kind: str, what: str, title: str, layer: int = -1) -> Finding:
+    aliases = _CALLED.get(kind, ())
+    return Finding("secret", kind, title, severity_of(kind), aliases=aliases, name=what, layer=layer, note=HINT)
 
 
 def _said(raw: bytes) -> tuple[Secret, ...]:

@@ -5,7 +5,7 @@ from functools import cmp_to_key
 
 from kezuri.versions.pieces import Key, Unordered, number
 
-_VERSION = re.compile(r"\s*(?:[0-9]+(?:\.[0-9a-zA-Z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?\s*")
+_VERSION = re.compile(r"(?:[0-9]+(?:\.[0-9a-zA-Z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?")
 _PIECES = re.compile(r"([0-9]+)|([a-zA-Z]+)")
 
 Segment = tuple[int, int, str]
@@ -14,7 +14,7 @@ _ZERO: Segment = (1, 0, "")
 
 def key(version: str) -> Key:
     """An empty text is 0, as it is to RubyGems. Unordered for what RubyGems calls malformed."""
-    if not _VERSION.fullmatch(version):
+    if not _VERSION.fullmatch(version.strip()):
         raise Unordered("RubyGems", version)
     found: list[Segment] = [
         (1, *number(digits)) if digits else (0, 0, letters)

@@ -25,7 +25,6 @@ _ONE = re.compile(
     r"(?P<major>[0-9]+|[xX*])(?:\.(?P<minor>[0-9]+|[xX*])(?:\.(?P<patch>[0-9]+|[xX*]))?)?"
     r"(?P<before>-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
 )
-_HYPHEN = re.compile(r"\s+-\s+")
 _BETWEEN = re.compile(r"[\s,]+")
 _SIGN = re.compile(r"([<>]=?|=|\^|~>?)\s+")
 _LONGEST: Final = 10_000
@@ -62,10 +61,9 @@ def npm_without(vulnerable: str, patched: str) -> Ranges:
 
 def npm_intervals(text: str) -> Intervals:
     """A range of npm as intervals. Unordered as `npm`."""
-    _bounded(text)
     found = []
-    for choice in text.split("||"):
-        ends = _HYPHEN.split(choice.strip())
+    for choice in _spaced(text).split("||"):
+        ends = choice.strip().split(" - ")
         if len(ends) == 2:
             low, high = (_piece(end, text) for end in ends)
             found.append(intersection(_from(low), _to(high)))
@@ -78,8 +76,7 @@ def npm_intervals(text: str) -> Intervals:
 
 def cargo_intervals(text: str) -> Intervals:
     """A requirement of Cargo as intervals. Unordered as `cargo`."""
-    _bounded(text)
-    words = [word.strip() for word in text.split(",") if word.strip()]
+    words = [word.strip() for word in _spaced(text).split(",") if word.strip()]
     if not words:
         raise Unordered("Cargo", text)
     # A number left open says how far it goes: `1.2.*` is not `1.2`.
@@ -104,9 +101,11 @@ class _Piece(NamedTuple):
         return Cut(".".join((*numbers, "0", "0")[:3]) + "-0")
 
 
-def _bounded(text: str) -> None:
+def _spaced(text: str) -> str:
+    """The text with one blank for each stretch of them, so that no expression goes over them again and again."""
     if len(text) > _LONGEST:
         raise Unordered("npm", text)
+    return " ".join(text.split())
 
 
 def _piece(word: str, text: str) -> _Piece:

@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     from kezuri.app.scan import Scanned
     from kezuri.scan.values import Report
 
-FORMS = ("table", "json", "markdown", "sarif", "cyclonedx", "github", "gitlab", "junit", "openvex", "trivy", "template")
+FORMS = (
+    "table",
+    "json",
+    "markdown",
+    "sarif",
+    "cyclonedx",
+    "github",
+    "gitlab",
+    "junit",
+    "openvex",
+    "trivy",
+    "spdx-json",
+    "template",
+)
 COMMAND = Command(
     "scan",
     "Find what is known to be broken in an image, and say what to do about it",
@@ -179,6 +192,10 @@ def _document(form: str, scanned: "Scanned", environ: "Mapping[str, str]") -> st
         from kezuri.report.scan_json import document
 
         return json_text(document(scanned.report, scanned.bill, at), 2)
+    if form == "spdx-json":
+        from kezuri.sbom import spdx, wording
+
+        return wording.encoded(spdx.document(scanned.bill)).decode().rstrip("\n")
     from kezuri.report.scan_forms import data, written
 
     values = data(form, scanned.report, scanned.bill, at, environ)
