@@ -45,10 +45,6 @@ class _About(NamedTuple):
     fixed: tuple[str, ...]
 
 
-_NUMBERED: Final = frozenset(
-    ("deb", "apk", "rpm", "npm", "pypi", "golang", "cargo", "maven", "gem", "composer", "nuget")
-)
-"""Kinds of packages that are told as not comparable where their record has no version."""
 _WORST: Final = {status: place for place, status in enumerate(("affected", "wont-fix", "undetermined"))}
 _BY_SCORE: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
 
@@ -59,15 +55,17 @@ def match(database: Database, packages: Sequence[Package], distribution: Distrib
     places: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     found: dict[int, Coordinates] = {}
     unordered: set[int] = set()
+    uncovered: Counter[tuple[str, str]] = Counter()
     for number, package in enumerate(packages):
         at = coordinates(package, distribution)
         if at is None:
-            if package.name and package.ecosystem in _NUMBERED and not package.built_here:
+            if package.name and package.version:
+                uncovered[package.ecosystem, ""] += 1
+            elif package.name and not package.built_here:
                 unordered.add(number)
             continue
         found[number] = at
         places[at.ecosystem, at.release][at.name].append(number)
-    uncovered: Counter[tuple[str, str]] = Counter()
     about: dict[int, list[_About]] = defaultdict(list)
     for (ecosystem, release), names in places.items():
         runtimes = ecosystem == "runtime"
