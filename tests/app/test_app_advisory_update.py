@@ -1,6 +1,7 @@
 """`db update` against servers of this machine: what is new comes, what is not stays, and what goes wrong changes
 nothing."""
 
+import gzip
 import io
 import json
 import os
@@ -123,16 +124,61 @@ def test_without_names_what_is_usual_and_what_is_there(place: Place) -> None:
     assert not any(origin.name in text for origin in ORIGINS if origin.expected for text in place.warned)
 
 
-def test_a_name_is_for_all_below_it_and_must_be_one(place: Place) -> None:
-    secdb = {
-        "distroversion": "v3.20",
-        "reponame": "main",
-        "packages": [{"pkg": {"name": "a", "secfixes": {"1-r0": ["CVE-1-1"]}}}],
+def secdb(release: str, **more: str) -> bytes:
+    packages = [{"pkg": {"name": "busybox", "secfixes": {"1.36.1-r2": ["CVE-2020-0001"], "0": ["CVE-2020-0002"]}}}]
+    return json.dumps({"distroversion": release, "reponame": "main", "packages": packages, **more}).encode()
+
+
+def test_every_format_comes_through(place: Place) -> None:
+    """As the sources send them: packed on the way, packed by themselves, or not."""
+    tracker = {
+        "openssl": {
+            "CVE-2020-0001": {"releases": {"bookworm": {"status": "open", "urgency": "low", "repositories": {}}}}
+        }
     }
-    place.server.file("/alpine/v3.20/main", json.dumps(secdb).encode())
+    core = {"1": {"cve": ["CVE-2020-0001"], "vulnerable": "8.x", "patched": "^8.1.4", "ref": "", "overview": "x"}}
+    wolfi = secdb("", reponame="os", urlprefix="https://packages.wolfi.dev")
+    scores = b"#model_version:v1,score_date:2026-11-19T00:00:00+0000\ncve,epss,percentile\nCVE-2020-0001,0.5,0.9\n"
+    serve = place.server.file
+    serve(
+        "/debian",
+        gzip.compress(json.dumps(tracker).encode()),
+        Content_Encoding="gzip",
+        Last_Modified="Fri, 20 Nov 2026 00:00:00 GMT",
+    )
+    serve("/node", json.dumps(core).encode())
+    serve("/alpine/v3.20/main", secdb("v3.20"))
+    serve("/wolfi", wolfi)
+    serve("/epss", gzip.compress(scores))
+    serve("/osv/Go", osv("GO-1", ecosystem="Go"))
+    serve("/osv/Rocky_Linux", osv("RLSA-1", ecosystem="Rocky Linux:9"))
+    updated = place.update("debian", "node", "alpine/v3.20/main", "wolfi", "epss", "osv/Go", "osv/Rocky Linux")
+    assert not updated.failed and not any(change.lost for change in updated.changes)
+    with Database.open(str(place.path)) as database:
+        for pair in (("Debian", "12"), ("Alpine", "v3.20"), ("Wolfi", ""), ("Go", ""), ("Rocky Linux", "9")):
+            assert database.covers(*pair), pair
+        assert not database.covers("Alpine", "v3.19") and not database.covers("Rocky Linux", "8")
+        assert database.signals(["CVE-2020-0001"])["CVE-2020-0001"].chance == 0.5
+        dates = {data.name: data.date[:10] for data in database.data()}
+        assert (dates["debian"], dates["epss"], dates["osv/Go"]) == ("2026-11-20", "2026-11-19", "2026-11-20")
+        assert len([hit for _, hit in database.about("Debian", "12", ["openssl"])]) == 1
+        assert len([hit for _, hit in database.about("Alpine", "v3.20", ["busybox"])]) == 2
+
+
+def test_the_file_of_another_release_is_no_data_of_this_one(place: Place) -> None:
+    """Else a scan would find that nothing is known about it."""
+    place.server.file("/alpine/v3.20/main", secdb("v3.19"))
+    place.server.file("/alpine/v3.20/community", secdb("v3.20", reponame="community"))
+    updated = place.update("alpine/v3.20")
+    assert "tells of no package of Alpine v3.20" in str(updated.failed["alpine/v3.20/main"])
+    assert place.entries() == {"alpine/v3.20/community": 2}
+
+
+def test_a_name_is_for_all_below_it_and_must_be_one(place: Place) -> None:
+    place.server.file("/alpine/v3.20/main", secdb("v3.20"))
     with pytest.raises(KezuriError, match="404"):
         raise place.update("alpine/v3.20").failed["alpine/v3.20/community"]
-    assert place.entries() == {"alpine/v3.20/main": 1}
+    assert place.entries() == {"alpine/v3.20/main": 2}
     with pytest.raises(KezuriError, match="there is no data set kve") as raised:
         place.update("kve")
     assert raised.value.diagnostics[0].hint == "did you mean kev?" and raised.value.exit_code == 2
@@ -274,6 +320,17 @@ def test_nothing_is_fetched_into_a_directory_of_somebody_else(place: Place, tmp_
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
+def test_a_disk_that_is_full_while_it_is_fetched(place: Place) -> None:
+    place.serve()
+    place.update("osv/PyPI")
+    (place.path.parent / "advisories.db.fetched/kev").mkdir(parents=True)
+    (place.path.parent / "advisories.db.fetched/kev/kev.json.part").symlink_to("/dev/full")
+    with pytest.raises(KezuriError, match="no space left on the device") as raised:
+        place.update("kev")
+    assert raised.value.exit_code == 125 and "--db" in raised.value.diagnostics[0].hint
+    assert place.entries() == {"osv/PyPI": 2}
+
+
 def test_import_is_all_or_nothing(place: Place, tmp_path: Path) -> None:
     (tmp_path / "good.zip").write_bytes(osv("PYSEC-1"))
     (tmp_path / "bad.json").write_bytes(kev("CVE-1-1")[:-20])
@@ -376,7 +433,7 @@ def test_killed_in_the_middle(place: Place, tmp_path: Path) -> None:
             child.send_signal(signal.SIGKILL)
             child.wait()
 
-    killed_when("advisories.db.fetched/*.part")
+    killed_when("advisories.db.fetched/*/*.part")
     hang.set()
     assert place.path.read_bytes() == before
     place.server.asked.clear()
