@@ -45,6 +45,7 @@ class _About(NamedTuple):
     fixed: tuple[str, ...]
 
 
+_NO_VERSION: Final = "\0"
 _WORST: Final = {status: place for place, status in enumerate(("affected", "wont-fix", "undetermined"))}
 _BY_SCORE: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
 
@@ -57,12 +58,12 @@ def match(database: Database, packages: Sequence[Package], distribution: Distrib
     unordered: set[int] = set()
     uncovered: Counter[tuple[str, str]] = Counter()
     for number, package in enumerate(packages):
-        at = coordinates(package, distribution)
+        if not package.name:
+            continue
+        # One without a version is looked for, too: where an advisory names it, that it cannot be judged is told.
+        at = coordinates(package if package.version else package._replace(version=_NO_VERSION), distribution)
         if at is None:
-            if package.name and package.version:
-                uncovered[package.ecosystem, ""] += 1
-            elif package.name and not package.built_here:
-                unordered.add(number)
+            uncovered[package.ecosystem, ""] += 1
             continue
         found[number] = at
         places[at.ecosystem, at.release][at.name].append(number)
@@ -102,6 +103,8 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
     hide that another one holds."""
     if affected.status == "not-affected":
         return None
+    if at.version == _NO_VERSION:
+        return Unordered(at.scheme, "")
     if at.scheme == "rpm":
         kept = tuple([each for each in affected.ranges if of_its_build(at.version, each)])
         if affected.ranges and not kept and not affected.versions:
