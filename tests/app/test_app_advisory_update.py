@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -206,6 +207,43 @@ def test_what_is_no_answer_changes_nothing(place: Place, body: bytes) -> None:
     assert place.entries() == {"osv/PyPI": 2, "kev": 2}
     place.serve()
     assert not place.update("osv/PyPI").failed
+
+
+def test_a_catalogue_of_nothing_is_not_believed(place: Place) -> None:
+    place.serve()
+    place.update("kev")
+    place.server.file("/kev", kev())
+    with pytest.raises(KezuriError, match="no advisories could be fetched") as raised:
+        place.update("kev")
+    assert "kev" in raised.value.diagnostics[1].message
+    assert place.entries() == {"kev": 1}
+
+
+@pytest.mark.slow
+def test_a_host_that_cannot_be_reached_is_asked_once(place: Place) -> None:
+    """One that takes connections and hangs up, as a wrong proxy does."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        asked = 0
+
+        def hang_up() -> None:
+            nonlocal asked
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                asked += 1
+                connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        dead = tuple((name, f"{url}/{number}") for number, (name, _) in enumerate(place.settings.db_origins))
+        began = time.monotonic()
+        with pytest.raises(KezuriError, match="no advisories could be fetched"):
+            update(place.settings._replace(db_origins=dead), (), place.heard)
+        # Twice at most: that a connection breaks once may be chance.
+        assert asked <= 2 and time.monotonic() - began < 15
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_set_that_lost_most_of_what_it_had_is_not_believed(place: Place) -> None:
