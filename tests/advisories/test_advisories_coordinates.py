@@ -20,6 +20,8 @@ from kezuri.packages.package import Package
         ("rhel", "8.10", "", ("Red Hat", "8")),
         ("amzn", "2023", "", ("Amazon Linux", "2023")),
         ("fedora", "40", "", ("Fedora", "40")),
+        ("opensuse-leap", "15.6", "", ("openSUSE", "Leap 15.6")),
+        ("opensuse-tumbleweed", "20240101", "", ("openSUSE", "Tumbleweed")),
         ("raspbian", "12", "bookworm", ("raspbian", "12")),
         ("", "", "", ("", "")),
     ],
@@ -40,6 +42,8 @@ def test_distributions(id: str, version: str, codename: str, place: tuple[str, s
         ("Ubuntu:Pro:FIPS:16.04:LTS", ("Ubuntu:Pro:FIPS", "16.04")),
         ("Rocky Linux:8", ("Rocky Linux", "8")),
         ("Red Hat:enterprise_linux:9::baseos", ("Red Hat", "9")),
+        ("Red Hat:enterprise_linux:10.1", ("Red Hat", "10")),
+        ("openEuler:24.03-LTS", ("openEuler", "24.03-LTS")),
         ("Red Hat:openshift:4.10::el8", ("Red Hat:openshift:4.10::el8", "")),
         ("Red Hat:rhel_eus:8.4::appstream", ("Red Hat:rhel_eus:8.4::appstream", "")),
     ],
@@ -75,6 +79,10 @@ def test_words_of_osv_for_releases(word: str, found: tuple[str, str]) -> None:
 )  # fmt: skip
 def test_packages(package: Package, found: tuple[str, ...] | None) -> None:
     assert coordinates(package, Distribution("rocky", "9.3")) == found
+
+
+def test_the_support_of_a_release_is_a_part_of_its_name() -> None:
+    assert of_distribution(Distribution("openeuler", "24.03", "openEuler 24.03 (LTS)")) == ("openEuler", "24.03-LTS")
 
 
 def test_data_that_name_each_package_are_asked_for_each() -> None:

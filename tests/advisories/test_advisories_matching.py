@@ -162,6 +162,26 @@ def test_listed_versions_are_found_however_they_are_written() -> None:
     assert [versions[each.package] for each in found.matches] == ["1.0", "1.0.0", "1.1"]
 
 
+def test_builds_of_rpm_that_are_numbered_apart_say_nothing_of_each_other() -> None:
+    place = ("Rocky Linux", "8", "nodejs")
+    data = Memory(
+        [
+            entry("RLSA-1", place, range_of("0", "1:16.20.2-3.module+el8.9.0+1654+1d9cb3e2")),
+            entry("RLSA-2", place, range_of("0", "1:20.0.0-1.el8")),
+            entry("RXSA-3", place, range_of("0", "1:20.0.0-1.el8.cloud.0.1")),
+            entry("RLSA-4", place, range_of("0")),
+        ]
+    )
+    rocky = Distribution("rocky", "8.9")
+    for version, wanted in (
+        ("1:10.0.0-1.el8", ["RLSA-2", "RLSA-4"]),
+        ("1:10.0.0-1.module+el8.2.0+1+a", ["RLSA-1", "RLSA-4"]),
+        ("1:10.0.0-1.el8.cloud.0.1", ["RLSA-4", "RXSA-3"]),
+    ):
+        found = match(data, [Package("rpm", "nodejs", version)], rocky)
+        assert [each.advisory.id for each in found.matches] == wanted, version
+
+
 def test_severity_without_a_vendor_is_that_of_the_score() -> None:
     place = ("npm", "", "x")
     data = Memory([entry(f"GHSA-{score}", place, range_of("0"), score=score) for score in (0.0, 3.9, 4.0, 8.9, 9.0)])

@@ -5,7 +5,10 @@ import json
 import shutil
 import subprocess
 from base64 import b64encode
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,14 +17,14 @@ from tests.registry.registry_servers import RegistryServer, needs_registry
 from kezuri.app.attestations import BILLS, VEX, attach_document, attached
 from kezuri.app.build import build
 from kezuri.app.outputs import LayoutDirectory, PushedImage
-from kezuri.app.request import BuildRequest, Settings
+from kezuri.app.request import BuildRequest, SecretSource, Settings
 from kezuri.app.session import Session
 from kezuri.app.stored_image import StoredImage
 from kezuri.app.transfers import CopyRequest, at_registry, copy_image
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
 from kezuri.edits.artifact import NOTHING
-from kezuri.edits.attestation import IN_TOTO, Statement
+from kezuri.edits.attestation import IN_TOTO, PROVENANCE, Statement
 from kezuri.oci.descriptor import INDEX, Descriptor, Manifest, digest_of
 from kezuri.oci.reference import Reference
 from kezuri.sbom import cyclonedx, reading
@@ -127,7 +130,11 @@ def workshop_distribution() -> Any:
         (("--sbom=generator=docker/x",), "generator=docker/x"),
         (("--attest", "type=sbom,generator=x"), "generator=x"),
         (("--attest", "type=sbom,other=x"), "unknown key 'other'"),
-        (("--attest", "type=provenance,mode=max"), "SBOMs only"),
+        (("--attest", "type=vex"), "no such type"),
+        (("--attest", "type=provenance,mode=all"), "there are min and max"),
+        (("--provenance", "version=v0.2"), "v1 of SLSA"),
+        (("--provenance", "mode=max,other=1"), "unknown key 'other'"),
+        (("--provenance", "reproducible=maybe"), "true or false"),
         (("--attest", "type=sbom,disabled=perhaps"), "true or false"),
         (("--sbom=true", "--output", "type=docker,dest=x.tar"), "image index"),
         (("--sbom=true", "--output", "out"), "without an image"),
@@ -139,6 +146,87 @@ def test_what_cannot_be_attached_is_known_before(workshop: Workshop, argv: tuple
     environ = {"HOME": "/nowhere", "KEZURI_ROOT": workshop.settings.root}
     assert call(("build", workshop.context, *argv), Console(out, err, environ)) == 2
     assert told in err.getvalue()
+
+
+class _Files(BaseHTTPRequestHandler):
+    """Answers whatever is asked for with one of two files."""
+
+    def do_GET(self) -> None:
+        data = b"FROM scratch\nLABEL a=b\n" if self.path.endswith("Dockerfile") else b"file"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *told: object) -> None:
+        """Nothing."""
+
+
+def _provenance(workshop: Workshop, place: str) -> list[dict[str, Any]]:
+    with Session(workshop.settings, reading=True) as session:
+        return [json.loads(each.data) for each in attached(session, read_place(place), (PROVENANCE,))]
+
+
+def test_how_it_was_built(workshop: Workshop) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Files)
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/file"
+    try:
+        workshop.build(sbom=False)
+        (Path(workshop.context) / "Dockerfile").write_text(
+            f"FROM app:1 AS one\nADD {url} /f\nFROM unused AS two\nFROM scratch\nCOPY --from=one /f /f\n"
+        )
+        request = BuildRequest(
+            workshop.context,
+            tags=("made:1",),
+            build_args=(("SOURCE_DATE_EPOCH", "1700000000"), ("API_TOKEN", "hunter2"), ("V", "1")),
+            secrets=(SecretSource("key", "env", "HOME"),),
+            builder_id="https://ci.example/7",
+        )
+        digests = []
+        for mode in ("min", "max", "max"):
+            asked = request._replace(provenance=mode)
+            digests.append(build(asked, workshop.settings, lambda event: None).digest)
+        remote = f"http://127.0.0.1:{server.server_port}/Dockerfile"
+        build(BuildRequest(remote, tags=("far:1",), provenance="min"), workshop.settings, lambda event: None)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert digests[0] != digests[1] == digests[2]  # With an epoch there are no times in it.
+    (said,) = _provenance(workshop, "far:1")
+    source = {"uri": remote, "digest": {"sha256": sha256(b"FROM scratch\nLABEL a=b\n").hexdigest()}}
+    assert said["buildDefinition"]["externalParameters"]["configSource"].items() >= source.items()
+    assert said["buildDefinition"]["resolvedDependencies"] == [source]
+    assert said["runDetails"]["metadata"]["buildkit_completeness"]["resolvedDependencies"]
+    (said,) = _provenance(workshop, "made:1")
+    definition, details = said["buildDefinition"], said["runDetails"]
+    assert definition["externalParameters"]["configSource"] == {"path": "Dockerfile"}
+    asked_for = definition["externalParameters"]["request"]
+    assert asked_for["args"] == {
+        "build-arg:API_TOKEN": "(hidden)",
+        "build-arg:SOURCE_DATE_EPOCH": "1700000000",
+        "build-arg:V": "1",
+    }
+    assert asked_for["secrets"] == [{"id": "key"}]
+    base, file = definition["resolvedDependencies"]
+    assert base["uri"].startswith("pkg:docker/app@1?platform=linux%2F") and len(base["digest"]["sha256"]) == 64
+    assert file == {"uri": url, "digest": {"sha256": sha256(b"file").hexdigest()}}
+    assert details["builder"]["id"] == "https://ci.example/7"
+    assert set(details["metadata"]) == {"buildkit_completeness", "buildkit_metadata"}
+    assert str(workshop.directory) not in json.dumps(said)
+
+
+def test_the_least_that_is_said(workshop: Workshop) -> None:
+    request = BuildRequest(
+        workshop.context, tags=("made:1",), build_args=(("V", "1"),), labels=(("a", "b"),), provenance="min", sbom=True
+    )
+    build(request, workshop.settings, lambda event: None)
+    (said,) = _provenance(workshop, "made:1")
+    assert said["buildDefinition"]["externalParameters"]["request"]["args"] == {}
+    assert set(said["runDetails"]["metadata"]) == {"startedOn", "finishedOn", "buildkit_completeness"}
+    assert len(workshop.found("made:1")) == 1
 
 
 @needs_registry

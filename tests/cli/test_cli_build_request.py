@@ -189,6 +189,14 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("--sbom false --attest type=sbom", {}),
     ("--attest type=sbom", {"sbom": True}),
     ("--attest sbom", {"sbom": True}),
+    ("--provenance=true", {"provenance": "min"}),
+    ("--provenance mode=max", {"provenance": "max"}),
+    ("--provenance=max --attest type=sbom", {"provenance": "max", "sbom": True}),
+    (
+        "--attest type=provenance,mode=max,builder-id=https://ci/1,reproducible=true",
+        {"provenance": "max", "builder_id": "https://ci/1", "reproducible": True},
+    ),
+    ("--attest type=provenance,mode=max --provenance=false", {}),
     ("--attest type=sbom,disabled=true --attest type=provenance,disabled=true", {}),
     (
         "--provenance=false --sbom=false --push=false --provenance false --sbom 0",
@@ -232,7 +240,7 @@ REFUSED = {option.key for option in COMMAND.options if option.refused}
 
 def test_the_refused_options_are_those_that_we_know_of() -> None:
     assert {
-        *("--provenance", "--policy"),
+        "--policy",
     } <= REFUSED
 
 

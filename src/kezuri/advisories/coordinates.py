@@ -142,6 +142,12 @@ def of_distribution(distribution: Distribution) -> tuple[str, str]:
         return ecosystem, "v" + ".".join(version.split(".")[:2])
     if ecosystem == "Debian" and not version:
         return ecosystem, _DEBIAN.get(distribution.codename, distribution.codename)
+    if distribution.id == "opensuse-leap":
+        return ecosystem, f"Leap {version}"
+    if distribution.id == "opensuse-tumbleweed":
+        return ecosystem, "Tumbleweed"
+    if ecosystem == "openEuler" and (support := re.search(r"\((LTS[^()]{0,20})\)", distribution.title)):
+        return ecosystem, f"{version}-{support[1]}"
     return ecosystem, version if ecosystem in _WHOLE else version.partition(".")[0]
 
 

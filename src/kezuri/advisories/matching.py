@@ -10,7 +10,7 @@ from kezuri.advisories.identity import one_of_each
 from kezuri.advisories.values import SEVERITIES, Advisory, Affected, Severity, Signal, Status
 from kezuri.packages.package import Package
 from kezuri.versions.order import Scheme, Unordered, key_of
-from kezuri.versions.ranges import holds, mending
+from kezuri.versions.ranges import Event, holds, mending
 
 
 class Match(NamedTuple):
@@ -104,6 +104,11 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
     hide that another one holds."""
     if affected.status == "not-affected":
         return None
+    if at.scheme == "rpm":
+        kept = tuple([each for each in affected.ranges if of_its_build(at.version, each)])
+        if affected.ranges and not kept and not affected.versions:
+            return None
+        affected = affected._replace(ranges=kept)
     held, doubt = False, None
     for events in affected.ranges:
         try:
@@ -126,6 +131,13 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
         except Unordered:
             continue
     return _About(key, affected.status, affected.severity, _in_order(at.scheme, fixed))
+
+
+def of_its_build(version: str, events: Sequence[Event]) -> bool:
+    """Whether a range is about the build of rpm that this version is of. Packages of a module of Enterprise Linux
+    (`.module+el8`) and those of Rocky's kernel for clouds (`.cloud`) are numbered apart from others of their name."""
+    ends = [event.version for event in events if event.kind == "fixed"]
+    return all((mark in version) == (mark in end) for mark in (".module", ".cloud") for end in ends)
 
 
 def _lists(scheme: Scheme, versions: Iterable[str], version: str) -> bool:

@@ -3,10 +3,10 @@
 import errno
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kezuri.app.definition import Definition, Workbench
 from kezuri.app.delivery import Delivery, packing
@@ -117,7 +117,8 @@ class _Build:
             caches = self._open_caches(held)
             pushing = self._pushing(session, held)
             delivery = Delivery(
-                self._request, self._names, plan.epoch, session, self._reporter, self._listener, pushing, caches
+                *(self._request, self._names, plan.epoch, session, self._reporter, self._listener, pushing, caches),
+                self._provenance(definition, plan, began),
             )
             delivery.check(plan)
             if pushing is not None:
@@ -177,6 +178,17 @@ class _Build:
         """The exported cache with the bound of the settings, if it is local and has none of its own."""
         most = self._settings.max_local_cache
         return target if target.kind != "local" or target.most or not most else target._replace(most=most)
+
+    def _provenance(
+        self, definition: Definition, plan: Plan, began: float
+    ) -> "Callable[[int], Mapping[str, Any]] | None":
+        """What says how the image of a stage was built, if that is wanted."""
+        request = self._request
+        if not request.provenance:
+            return None
+        from kezuri.app.provenance import provenance
+
+        return lambda stage: provenance(request, definition, plan, stage, began, time())
 
     def _pushing(self, session: Session, held: ExitStack) -> "Pushing | None":
         if not self._request.pushed:

@@ -1,9 +1,9 @@
 """What a build gives leaves: into the store, a layout, an archive or a directory, with the files that tell of it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kezuri.app.request import BuildRequest, BuildResult
 from kezuri.app.session import Session
@@ -42,9 +42,11 @@ class Delivery:
         listener: Listener,
         pushing: "Pushing | None" = None,
         caches: "Caches | None" = None,
+        provenance: "Callable[[int], Mapping[str, Any]] | None" = None,
     ) -> None:
         """`pushing` sends the images that go to registries; `caches` are asked where the image is to carry its
-        cache."""
+        cache; `provenance` says how the image of a stage was built."""
+        self._provenance = provenance
         self._pushing = pushing
         self._caches = caches if caches is not None and caches.inline else None
         self._imports = caches
@@ -64,12 +66,12 @@ class Delivery:
         for output in self._request.outputs:
             if not isinstance(output, StoredImage):
                 _check_platforms(output, plan)
-            if self._request.sbom:
+            if self._request.attests:
                 _check_attested(output)
             if output.options is not None:
                 annotations = _annotations(output)
                 if annotations is not None:
-                    annotations.check(platforms, index=bool(plan.targets) or self._request.sbom)
+                    annotations.check(platforms, index=bool(plan.targets) or self._request.attests)
         files = [(path, True) for path in self._request.files]
         files += [(path, False) for path in (self._request.iidfile, self._request.metadata_file) if path]
         if files:
@@ -86,7 +88,9 @@ class Delivery:
         for output in self._request.outputs:
             if output.options is not None:
                 way = (self._packing(output), output.options.forced)
-                image = self._attested(output, self._compose(output, parts[way], now, index=bool(plan.targets)))
+                image = self._compose(output, parts[way], now, index=bool(plan.targets))
+                if self._request.attests:
+                    image = self._attested(output, image, plan)
                 self._write(output, image)
             else:
                 self._write_root(output, plan, built)
@@ -217,15 +221,22 @@ class Delivery:
             squash=self._squash(output),
         )
 
-    def _attested(self, output: "ImageOutput", image: "Exported") -> "Exported":
-        """The image, with its bill where that was asked for."""
-        if not self._request.sbom:
-            return image
-        from kezuri.app.attesting import with_bills
+    def _attested(self, output: "ImageOutput", image: "Exported", plan: Plan) -> "Exported":
+        """The image with what is said about it."""
+        from kezuri.app.attesting import attested
 
+        numbers = [target.stage for target in plan.targets] or [plan.target]
+        say = self._provenance
         called = (*self._names, *output.options.names)
-        with self._reporter.step(WorkName("generating sbom")):
-            return with_bills(self._session, image, tuple(dict.fromkeys(called)), _annotations(output))
+        with self._reporter.step(WorkName("generating attestations")):
+            return attested(
+                self._session,
+                image,
+                tuple(dict.fromkeys(called)),
+                _annotations(output),
+                bills=self._request.sbom,
+                provenance=(lambda number: say(numbers[number])) if say is not None else None,
+            )
 
     def _squash(self, output: "ImageOutput") -> "Squash | None":
         """What makes layers of each image one, if that was asked for."""
@@ -352,19 +363,19 @@ def _check_attested(output: "Output") -> None:
     if isinstance(output, LoadedImage | DockerArchive):
         named = "--load" if isinstance(output, LoadedImage) else f"--output type=docker,dest={output.dest}"
         raise KezuriError.of(
-            f"{named}: an SBOM is attached in an image index, which this form has not",
+            f"{named}: attestations are kept in an image index, which this form has not",
             hint="use type=oci or --push; or write it to a file: kezuri sbom IMAGE --output FILE",
             exit_code=2,
         )
     if isinstance(output, RootDirectory | RootTar):
         raise KezuriError.of(
-            "--sbom: files that leave without an image have nothing that an SBOM could be attached to",
+            "files that leave without an image have nothing that an attestation could be kept in",
             hint="write it to a file: kezuri sbom DIR --output FILE",
             exit_code=2,
         )
     if not isinstance(output, CacheOnly) and output.options.docker_types:
         raise KezuriError.of(
-            "--sbom: an SBOM cannot be attached to an image with oci-mediatypes=false",
+            "nothing can be attached to an image with oci-mediatypes=false",
             hint="leave out oci-mediatypes",
             exit_code=2,
         )

@@ -73,7 +73,9 @@ class BuildRequest(NamedTuple):
     network alone is run again `retry_network` times. `cache_from` are caches of other machines that are looked into,
     `cache_to` those that are written. Without `outputs` nothing leaves. `squash` makes the new layers one (`new`), or
     those of the base, too (`all`); the image does not declare what is `unset`. `disguise` is what steps are shown
-    instead of what there is. With `sbom` each image has its bill attached.
+    instead of what there is. With `sbom` each image has its bill attached, with `provenance` how it was built: `min`
+    from what, `max` also with what values; `builder_id` says who builds, `reproducible` that the caller vouches for
+    it.
     """
 
     context: str = "."
@@ -108,6 +110,14 @@ class BuildRequest(NamedTuple):
     cache_to: "tuple[CacheTarget, ...]" = ()
     disguise: "Disguise | None" = None
     sbom: bool = False
+    provenance: Literal["", "min", "max"] = ""
+    builder_id: str = ""
+    reproducible: bool = False
+
+    @property
+    def attests(self) -> bool:
+        """Whether something is said about the images beside them."""
+        return self.sbom or bool(self.provenance)
 
     @property
     def images(self) -> "tuple[ImageOutput, ...]":

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kezuri.app.request import AgentSource, BuildRequest, BuiltinArguments, Salvage, SecretSource
 from kezuri.cli.console import Console
@@ -66,7 +66,7 @@ def build_request(parsed: Parsed, console: Console) -> BuildRequest:
         salvage=_salvage(parsed.all("--on-error")),
         cache_from=_cache_from(parsed, console),
         cache_to=_cache_to(parsed, build_args, console),
-        sbom=(parsed.given("--sbom") or parsed.given("--attest")) and _sbom(parsed),
+        **_attested(parsed)._asdict(),
     )
 
 
@@ -84,10 +84,19 @@ def built_request(parsed: Parsed, console: Console) -> BuildRequest:
     )
 
 
-def _sbom(parsed: Parsed) -> bool:
-    """Whether an SBOM is wanted: `--sbom=BOOL` and `--attest type=sbom[,disabled=BOOL]`, of which buildx lets the first
-    count. UsageError for a generator of another tool, and for attestations of other types that are not disabled."""
-    wanted = False
+class _Attested(NamedTuple):
+    """What is to be said about the images."""
+
+    sbom: bool = False
+    provenance: Literal["", "min", "max"] = ""
+    builder_id: str = ""
+    reproducible: bool = False
+
+
+def _attested(parsed: Parsed) -> _Attested:
+    """What `--attest type=TYPE[,disabled=BOOL]` asks for, and its short forms `--sbom` and `--provenance`, which count
+    before it. UsageError for what nobody knows, or is not done here."""
+    wanted = _Attested()
     for text in parsed.all("--attest"):
         said = dict(pairs("--attest", text)) if "=" in text else {"type": text}
         kind = said.pop("type", "")
@@ -95,20 +104,47 @@ def _sbom(parsed: Parsed) -> bool:
         if off is None:
             raise UsageError.because(f"--attest {text}: disabled is true or false")
         if kind == "sbom":
-            wanted = not off
+            wanted = wanted._replace(sbom=not off)
             _no_generator("--attest", said)
-        elif not off:
-            raise UsageError.because(
-                f"--attest {text}: kezuri attaches SBOMs only",
-                "write type=sbom; docs/compatibility.md tells what is so",
-            )
-    given = parsed.text("--sbom")
-    if given:
+        elif kind == "provenance":
+            wanted = _provenance("--attest", said, wanted) if not off else wanted._replace(provenance="")
+        else:
+            raise UsageError.because(f"--attest {text}: there is no such type", "there are sbom and provenance")
+    if given := parsed.text("--sbom"):
         asked = parse_bool(given)
         if asked is None:
             _no_generator("--sbom", dict(pairs("--sbom", given)) if "=" in given else {"generator": given})
-        wanted = bool(asked)
+        wanted = wanted._replace(sbom=bool(asked))
+    if given := parsed.text("--provenance"):
+        asked = parse_bool(given)
+        if asked is False:
+            wanted = wanted._replace(provenance="")
+        else:
+            said = {} if asked else dict(pairs("--provenance", given)) if "=" in given else {"mode": given}
+            wanted = _provenance("--provenance", said, wanted)
     return wanted
+
+
+def _provenance(option: str, said: Mapping[str, str], wanted: _Attested) -> _Attested:
+    mode = said.get("mode", "min")
+    if mode not in ("min", "max"):
+        raise UsageError.because(f"{option}: mode={mode}: there are min and max")
+    if said.get("version", "v1") != "v1":
+        raise UsageError.because(f"{option}: version={said['version']}: provenance is written as v1 of SLSA only")
+    for key in said:
+        # Where there is no image, there is no file of it either: `filename` and `inline-only` are about that one.
+        if key not in ("mode", "version", "builder-id", "reproducible", "filename", "inline-only"):
+            raise UsageError.because(
+                f"{option}: unknown key {key!r}", "there are mode, version, builder-id and reproducible"
+            )
+    reproducible = parse_bool(said.get("reproducible", "false"))
+    if reproducible is None:
+        raise UsageError.because(f"{option}: reproducible is true or false")
+    return wanted._replace(
+        provenance="max" if mode == "max" else "min",
+        builder_id=said.get("builder-id", ""),
+        reproducible=reproducible,
+    )
 
 
 def _no_generator(option: str, said: Mapping[str, str]) -> None:

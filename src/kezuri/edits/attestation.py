@@ -20,6 +20,7 @@ ATTESTATION: Final = "attestation-manifest"
 SPDX: Final = "https://spdx.dev/Document"
 CYCLONEDX: Final = "https://cyclonedx.org/bom"
 OPENVEX: Final = "https://openvex.dev/ns"
+PROVENANCE: Final = "https://slsa.dev/provenance/v1"
 
 _NOWHERE: Final = Platform("unknown", "unknown")
 """The platform of what is no image, so that nobody runs it."""

@@ -24,6 +24,7 @@ class Context(NamedTuple):
     `tree` has the ignore rules applied. `root` is the directory on this machine, empty for a context that is an
     archive. `directory` is the Dockerfile's own directory on this machine, empty when it has none. `address` says where
     a remote context comes from, without who logs in there and without the commit: what stays when it changes.
+    `identity` is what does not: `commit HEX` or `sha256:HEX`, with what else was taken of it behind a comma.
     """
 
     tree: Tree
@@ -32,6 +33,7 @@ class Context(NamedTuple):
     directory: str
     ignore: Ignore | None
     address: str = ""
+    identity: str = ""
 
 
 class Elsewhere(Protocol):

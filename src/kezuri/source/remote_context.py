@@ -46,10 +46,12 @@ class RemoteContexts:
             root = self._remotes.directory(remote)
             tree: Tree = DirectoryTree(root, None, OWNER, name=f"the build context ({remote.remote})")
             place = remote.remote + (f" {remote.subdir}" if remote.subdir else "")
-            return Context(tree, self._dockerfile(tree, file, stdin), root, "", None, place)
+            identity = self._remotes.identity(remote)[1]
+            return Context(tree, self._dockerfile(tree, file, stdin), root, "", None, place, identity)
         archive = self._archive(remote, scratch)
         if archive is not None:
-            return Context(archive, self._dockerfile(archive, file, stdin), "", "", None, shown(remote))
+            identity = self._remotes.identity(remote)[1]
+            return Context(archive, self._dockerfile(archive, file, stdin), "", "", None, shown(remote), identity)
         tree = self._single(remote, "the build context")
         if file and not _elsewhere(file):
             raise KezuriError.of(
@@ -57,7 +59,9 @@ class RemoteContexts:
                 hint="a context at a URL is a tar archive, or a Dockerfile alone",
                 exit_code=2,
             )
-        return Context(tree, self._dockerfile(tree, file or CONTEXT_FILE, stdin), "", "", None, shown(remote))
+        identity = self._remotes.identity(remote)[1]
+        dockerfile = self._dockerfile(tree, file or CONTEXT_FILE, stdin)
+        return Context(tree, dockerfile, "", "", None, shown(remote), identity)
 
     def tree(self, name: str, address: str) -> tuple[Tree, str] | None:
         """The tree of `--build-context name=address` and its directory on this machine (empty: it has none); None when

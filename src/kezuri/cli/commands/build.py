@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from kezuri.app.request import BuildRequest, BuildResult
 
 _MODES = next(setting.choices for setting in SETTINGS if setting.name == "progress")
-_OFF = ("false", "False", "FALSE", "f", "F", "0")
 _LATER = "kezuri does not do this yet; see docs/compatibility.md"
 
 PROGRESS = Option(("--progress",), "choice", "How progress is shown", "MODE", _MODES, variable="KEZURI_PROGRESS")
@@ -106,8 +105,8 @@ COMMAND = Command(
         # As buildx has them: options with a value, which `=` or a blank stands before.
         Option(("--scan",), "flag", "Say what is known to be broken in the image (default true)"),
         Option(("--sbom",), "text", "Attach an SBOM to the image, in its index: true or false", "VALUE"),
-        Option(("--provenance",), "text", "Attach provenance", "VALUE", refused=_LATER, harmless=_OFF),
-        Option(("--attest",), "repeated", "Attach an attestation: type=sbom", "type=TYPE[,disabled=true]"),
+        Option(("--provenance",), "text", "Attach how the image was built: true, false, mode=min or mode=max", "VALUE"),
+        Option(("--attest",), "repeated", "Attach an attestation: type=sbom or provenance", "type=TYPE[,KEY=VALUE]"),
         Option(("--policy",), "repeated", "Evaluate a source policy", "POLICY", refused=_LATER),
         Option(("--squash",), "flag", "Make the new layers one, on those of the base"),
         Option(("--squash-all",), "flag", "Make all layers one, those of the base, too"),
