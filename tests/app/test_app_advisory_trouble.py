@@ -1,4 +1,4 @@
-"""`db update` where something breaks off, is full, is killed or waits: the old database stays whole, the next goes on."""
+"""`db update` where something breaks off, is full, is killed or waits: the old database stays, the next goes on."""
 
 import os
 import signal
