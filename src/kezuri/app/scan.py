@@ -65,10 +65,11 @@ def scan(settings: Settings, request: ScanRequest) -> Report:
 
 def scan_with_bill(settings: Settings, request: ScanRequest) -> Scanned:
     """As `scan`, with the bill of the subject."""
-    from kezuri.app.sbom import bill
+    from kezuri.app.sbom import bill, located
 
     if "vuln" in request.scanners:
         _prove_database(settings)
+    request = request._replace(subject=located(settings, request.subject))
     found = bill(settings, request.subject)
     return Scanned(scanned(settings, request, found), found)
 
@@ -230,7 +231,7 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
     foreign = [component.package.full_name for component in bill.components if component.foreign]
     if foreign:
         yield f"packages from elsewhere than the distribution, of which its data says nothing: {_listed(foreign)}"
-    locked = lock_files(bill.name) if bill.kind == "directory" else ()
+    locked = lock_files(bill.name) if bill.kind == "directory" and bill.distribution.id else ()
     if locked:
         yield f"{', '.join(locked)} were not read: only what is installed is known"
     if not bill.components:
