@@ -71,6 +71,15 @@ def test_files_are_recognised_whatever_they_are_called(tmp_path: Path) -> None:
     assert [each.format for each in recognised(str(tmp_path / "x"))] == ["epss"]
 
 
+def test_bitnamis_database_is_about_runtimes(tmp_path: Path) -> None:
+    given = {"package": {"ecosystem": "Bitnami", "name": "python"}, "versions": ["3.9.1"]}
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("BIT-python-2024-9287.json", json.dumps({"id": "BIT-python-2024-9287", "affected": [given]}))
+    (found,) = recognised(str(tmp_path / "all.zip"))
+    assert len(list(found)) == 1
+    assert (found.name, found.licence, found.ecosystems) == ("bitnami", "Apache-2.0", {("runtime", "")})
+
+
 def test_entries_and_signals_come_out(tmp_path: Path) -> None:
     (tmp_path / "x").write_text(EPSS)
     assert all(isinstance(each, Signal) for each in reading("epss", str(tmp_path / "x")))
