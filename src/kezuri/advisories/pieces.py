@@ -61,9 +61,9 @@ def is_archive(path: str) -> bool:
 
 
 def pieces(path: str) -> Iterator[Piece]:
-    """All documents at a path, those of a directory by their names; no links are followed, and what begins with a dot is
-    left out, as it is in archives: workflows and the like are no advisories. KezuriError for a path that
-    cannot be read, and for an archive that is damaged, where the damage begins."""
+    """All documents at a path, those of a directory by their names. No links are followed; what begins with a dot is
+    left out, in archives, too: workflows and the like are no advisories. KezuriError for a path that cannot be read,
+    and for an archive that is damaged, where the damage begins."""
     if os.path.isdir(path):
         yield from _below(path)
     elif not is_archive(path):
