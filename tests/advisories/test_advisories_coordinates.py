@@ -20,6 +20,8 @@ from kezuri.packages.package import Package
         ("rhel", "8.10", "", ("Red Hat", "8")),
         ("amzn", "2023", "", ("Amazon Linux", "2023")),
         ("fedora", "40", "", ("Fedora", "40")),
+        ("opensuse-leap", "15.6", "", ("openSUSE", "Leap 15.6")),
+        ("opensuse-tumbleweed", "20240101", "", ("openSUSE", "Tumbleweed")),
         ("raspbian", "12", "bookworm", ("raspbian", "12")),
         ("", "", "", ("", "")),
     ],
@@ -40,6 +42,8 @@ def test_distributions(id: str, version: str, codename: str, place: tuple[str, s
         ("Ubuntu:Pro:FIPS:16.04:LTS", ("Ubuntu:Pro:FIPS", "16.04")),
         ("Rocky Linux:8", ("Rocky Linux", "8")),
         ("Red Hat:enterprise_linux:9::baseos", ("Red Hat", "9")),
+        ("Red Hat:enterprise_linux:10.1", ("Red Hat", "10")),
+        ("openEuler:24.03-LTS", ("openEuler", "24.03-LTS")),
         ("Red Hat:openshift:4.10::el8", ("Red Hat:openshift:4.10::el8", "")),
         ("Red Hat:rhel_eus:8.4::appstream", ("Red Hat:rhel_eus:8.4::appstream", "")),
     ],
@@ -77,11 +81,32 @@ def test_packages(package: Package, found: tuple[str, ...] | None) -> None:
     assert coordinates(package, Distribution("rocky", "9.3")) == found
 
 
+def test_the_support_of_a_release_is_a_part_of_its_name() -> None:
+    assert of_distribution(Distribution("openeuler", "24.03", "openEuler 24.03 (LTS)")) == ("openEuler", "24.03-LTS")
+
+
 def test_data_that_name_each_package_are_asked_for_each() -> None:
     package = Package("rpm", "openssl-libs", "1:3.0.7-27.el9", source="openssl-3.0.7-27.el9.src.rpm")
     found = coordinates(package, Distribution("almalinux", "9.3"))
     assert found is not None
     assert found.name == "openssl-libs"
+
+
+@pytest.mark.parametrize(
+    ("kind", "id", "found"),
+    [
+        ("deb", "alpine", ("deb", "")),
+        ("rpm", "debian", ("rpm", "")),
+        ("apk", "rocky", ("apk", "")),
+        ("deb", "debian", ("Debian", "12")),
+        ("rpm", "fedora", ("Fedora", "12")),
+        ("apk", "somebody", ("somebody", "12")),
+    ],
+)
+def test_packages_of_another_manager_are_not_the_distributions(kind: str, id: str, found: tuple[str, str]) -> None:
+    at = coordinates(Package(kind, "openssl", "1"), Distribution(id, "12"))
+    assert at is not None
+    assert (at.ecosystem, at.release) == found
 
 
 def test_os_release_as_a_shell_reads_it() -> None:

@@ -101,7 +101,7 @@ def test_alpines_database() -> None:
 def test_databases_of_wolfi_and_chainguard(tmp_path: Path) -> None:
     packages = [
         {"pkg": {"name": "curl", "secfixes": {"8.1.0-r0": ["CVE-2023-1 CVE-2023-2 GHSA-x"], "0": ["CVE-2023-3333"]}}},
-        {"pkg": {"name": "odd", "secfixes": {"1-r0": ["what", 7, "CVE-2023-4444"]}}},
+        {"pkg": {"name": "odd", "secfixes": {"1-r0": ["what", 7, "CVE-2023-4444-2"]}}},
         {"pkg": {"secfixes": {}}},
         {"pkg": {"name": "both", "secfixes": {"0": ["CVE-2023-5555"], "2-r0": ["CVE-2023-5555"]}}},
     ]

@@ -155,11 +155,51 @@ def test_versions_that_cannot_be_compared_are_told_and_hide_nothing() -> None:
     assert match(data, [Package("npm", "x", "")], Distribution()).unordered == (0,)
 
 
+def test_packages_of_a_kind_that_no_data_tells_of_are_told() -> None:
+    data = Memory([entry("GHSA-1", ("npm", "", "x"), range_of("0"))])
+    packages = [Package("swift", "x", "1"), Package("swift", "y", ""), Package("npm", "z", "", built_here=True)]
+    found = match(data, packages, Distribution())
+    assert (found.matches, found.uncovered, found.unordered) == ((), (("swift", "", 2),), ())
+
+
+def test_packages_without_a_version_are_told_where_an_advisory_names_them() -> None:
+    data = Memory(
+        [
+            entry("GO-1", ("Go", "", "example.com/known"), range_of("0")),
+            entry("GO-2", ("Go", "", "example.com/sound"), status="not-affected"),
+        ]
+    )
+    packages = [Package("golang", name, "", namespace="example.com") for name in ("known", "sound", "own")]
+    packages.append(Package("golang", "", "", built_here=True))
+    found = match(data, packages, Distribution())
+    assert (found.matches, found.uncovered, found.unordered) == ((), (), (0,))
+
+
 def test_listed_versions_are_found_however_they_are_written() -> None:
     data = Memory([entry("PYSEC-1", ("PyPI", "", "x"), versions=("1.0", "1.1"))])
     versions = ["1.0", "1.0.0", "1.1rc1", "1.1"]
     found = match(data, [Package("pypi", "x", version) for version in versions], Distribution())
     assert [versions[each.package] for each in found.matches] == ["1.0", "1.0.0", "1.1"]
+
+
+def test_builds_of_rpm_that_are_numbered_apart_say_nothing_of_each_other() -> None:
+    place = ("Rocky Linux", "8", "nodejs")
+    data = Memory(
+        [
+            entry("RLSA-1", place, range_of("0", "1:16.20.2-3.module+el8.9.0+1654+1d9cb3e2")),
+            entry("RLSA-2", place, range_of("0", "1:20.0.0-1.el8")),
+            entry("RXSA-3", place, range_of("0", "1:20.0.0-1.el8.cloud.0.1")),
+            entry("RLSA-4", place, range_of("0")),
+        ]
+    )
+    rocky = Distribution("rocky", "8.9")
+    for version, wanted in (
+        ("1:10.0.0-1.el8", ["RLSA-2", "RLSA-4"]),
+        ("1:10.0.0-1.module+el8.2.0+1+a", ["RLSA-1", "RLSA-4"]),
+        ("1:10.0.0-1.el8.cloud.0.1", ["RLSA-4", "RXSA-3"]),
+    ):
+        found = match(data, [Package("rpm", "nodejs", version)], rocky)
+        assert [each.advisory.id for each in found.matches] == wanted, version
 
 
 def test_severity_without_a_vendor_is_that_of_the_score() -> None:

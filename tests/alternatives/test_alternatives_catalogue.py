@@ -58,6 +58,12 @@ def test_what_is_no_library_file(text: str, said: str) -> None:
     assert caught.value.diagnostics[0].message == said and caught.value.exit_code == 2
 
 
+def test_a_field_of_many_lines_is_read_in_time_that_grows_with_it() -> None:
+    lines = 200_000
+    (group,) = read_library("Tags: first,\n" + " x,\n" * lines, "x")
+    assert group.tags == ("first", "x")
+
+
 def test_a_directory_of_library_files(tmp_path: Path) -> None:
     (tmp_path / "thing").write_text(LIBRARY)
     (tmp_path / ".git").mkdir()

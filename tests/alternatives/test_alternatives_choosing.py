@@ -15,6 +15,7 @@ NODE = (
     Group(("24-alpine", "24-alpine3.24", "24.19.0-alpine3.24"), ("amd64",)),
     Group(("24-alpine3.23", "24.19.0-alpine3.23"), ("s390x",)),
     Group(("24-rc-slim", "24.20.0rc1-slim"), ("amd64",)),
+    Group(("24-onbuild", "24.19.0-onbuild"), ("amd64",)),
     Group(("22-slim", "22-bookworm-slim", "22.1.0-slim"), ("amd64",)),
 )
 CATALOGUE = Catalogue({"node": NODE}, "2026-08", "a test")
@@ -39,7 +40,9 @@ def test_the_same_line_comes_first_and_names_are_as_exact_as_the_bases() -> None
 
 def test_what_is_left_out() -> None:
     found = names(chosen("node:24"))
-    assert not any("rc" in name or ":25" in name or ":22" in name or "3.23" in name for name in found)
+    assert not any(
+        "onbuild" in name or "rc" in name or ":25" in name or ":22" in name or "3.23" in name for name in found
+    )
     assert "node:24" not in found and "node:24-bookworm" not in found
     assert "node:24-alpine3.23" in names(chosen("node:24", architecture="s390x"))
 

@@ -3,13 +3,13 @@
 import gzip
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, cast
 
 import pytest
 
 from kezuri.advisories.coordinates import Distribution
-from kezuri.alternatives.package_streams import runtimes, system_packages, told_by
+from kezuri.alternatives.package_streams import LayerFindings, runtimes, system_packages, told_by
 from kezuri.diagnostics import KezuriError
 from kezuri.oci.descriptor import LAYER_GZIP, Descriptor, digest_of
 from kezuri.packages.package import Package
@@ -86,6 +86,34 @@ def test_records_that_a_higher_layer_removed_do_not_count() -> None:
         [("var/lib/dpkg/status.d/.wh..wh..opq", ""), ("var/lib/dpkg/status.d/b", STATUS.format("b", "2"))],
     )
     assert opaque.found()[0] == [("b", "2")]
+
+
+def test_a_record_that_is_hidden_is_not_where_reading_ends() -> None:
+    reading = Reading(
+        [("var/lib/dpkg/status.d/libc6", "Package: libc6\nVersion: 1\n")],
+        [
+            ("var/lib/dpkg/status", BASE_FILES),
+            ("var/lib/dpkg/status.d/a", "Package: a\nVersion: 1\n"),
+            ("etc/os-release", "ID=debian\nVERSION_ID=12\n"),
+        ],
+        [("var/lib/dpkg/.wh.status", "")],
+    )
+    packages, distribution, _ = reading.found()
+    assert packages == [("a", "1"), ("libc6", "1")] and distribution.id == "debian"
+
+
+def test_what_is_known_of_a_layer_is_not_read_again() -> None:
+    reading = Reading([("var/lib/dpkg/status", BASE_FILES)], [("app/main.js", "1")])
+    kept: dict[str, LayerFindings] = {}
+
+    def known(layer: Descriptor, read: Callable[[], LayerFindings]) -> LayerFindings:
+        if layer.digest not in kept:
+            kept[layer.digest] = read()
+        return kept[layer.digest]
+
+    first = system_packages(reading.layers, reading.open, "an image", known)
+    assert system_packages(reading.layers, reading.open, "an image", known) == first
+    assert reading.opened == [1, 0] and [each.cut for each in kept.values()] == [False, True]
 
 
 def test_distroless_images_have_a_record_for_each_package_in_any_layer() -> None:

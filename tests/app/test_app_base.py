@@ -155,6 +155,14 @@ def test_what_cannot_be_told(here: Here, tmp_path: Path) -> None:
         here.ask(str(tmp_path))
 
 
+def test_tags_that_name_one_image_are_one_row(here: Here) -> None:
+    here.layout.add("node:24-bullseye-slim", dpkg("13", zlib="1.1"), {"usr/local/bin/node": "node"}, env=ENV)
+    advice = here.ask(f"{here.place}:docker.io/library/node:24")
+    assert {row.name: row.also for row in advice.rows if row.also} == {
+        "node:24-trixie-slim": ("node:24-bullseye-slim",)
+    }
+
+
 def test_a_limit_of_rows_is_kept_and_told(here: Here) -> None:
     advice = here.ask(f"{here.place}:docker.io/library/node:24", most=2)
     assert len(advice.rows) == 2 and advice.left_out > 0

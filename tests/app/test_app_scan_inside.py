@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.app.test_app_image_check import IMAGE, KEY
+from tests.app.test_app_image_check import IMAGE, KEY, UPPER
 from tests.images.test_images_layout import write_layout
 
 from kezuri.advisories.coordinates import Distribution
@@ -16,6 +16,7 @@ from kezuri.app.scan_inside import Inside, look_inside
 from kezuri.app.scan_kept import KeptInside
 from kezuri.app.session import Session
 from kezuri.diagnostics import KezuriError
+from kezuri.oci.descriptor import digest_of
 from kezuri.sbom.values import Bill, BillLayer
 
 BOTH = ("secret", "misconfig")
@@ -58,7 +59,7 @@ def test_what_was_found_is_kept_until_the_image_or_the_code_is_another(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the image is read again")
 
-    monkeypatch.setattr(scan_inside, "opened_whole", never)
+    monkeypatch.setattr(scan_inside, "opened_dissection", never)
     assert look_inside(settings, image, BILL, BOTH) == found
     assert look_inside(settings, image, BILL, ("misconfig", "secret", "vuln")) == found
     for other in (
@@ -102,6 +103,32 @@ def test_what_could_not_be_read_is_told_and_not_kept(
     assert any("were not searched" in text for text in found.told)
     monkeypatch.undo()
     assert look_inside(settings, image, BILL, BOTH).told == ()
+
+
+def test_a_layer_that_is_damaged_is_told_and_the_others_are_searched(settings: Settings, tmp_path: Path) -> None:
+    layout = write_layout(str(tmp_path / "layout"), (IMAGE, {}))
+    upper = Path(layout, "blobs", "sha256", digest_of(UPPER).removeprefix("sha256:"))
+    upper.write_bytes(UPPER[:-9])
+    found = look_inside(settings, BillRequest(f"oci:{layout}", "linux/amd64"), BILL, BOTH)
+    assert [(each.id, each.path) for each in found.findings if each.kind == "secret"] == [("private-key", "deploy.key")]
+    assert len(found.told) == 1 and found.told[0].startswith("layer 2 could not be read")
+    upper.write_bytes(UPPER)
+    again = look_inside(settings, BillRequest(f"oci:{layout}", "linux/amd64"), BILL, BOTH)
+    assert again.told == () and "only hides" in again.findings[0].title
+
+
+def test_files_that_cannot_be_gone_through_are_told_and_the_config_is_looked_at(
+    settings: Settings, image: BillRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kezuri.check.image import subject
+
+    monkeypatch.setattr(subject, "MOST_ENTRIES", 1)
+    found = look_inside(settings, image, BILL, BOTH)
+    assert ("misconfiguration", "MissingUser", -1) in ids(found)
+    assert "private-key" not in [each.id for each in found.findings]
+    assert "has more than 1 files" in found.told[0]
+    monkeypatch.undo()
+    assert ("secret", "private-key", 0) in ids(look_inside(settings, image, BILL, BOTH)), "it was not kept"
 
 
 def test_a_directory_is_searched_for_secrets_and_its_accounts(settings: Settings, tmp_path: Path) -> None:

@@ -135,6 +135,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = json.loads(out)
     assert code == 7 and [row["name"] for row in found["alternatives"]] == ["node:18-alpine"]
     assert found["alternatives"][0]["libc"] == "musl"
+    layout.add("docker.io/library/node:18-bookworm", {"etc/os-release": "ID=nothing\n"})
+    assert kezuri(tmp_path, *(word.replace("18-slim", "18-bookworm") for word in words), "--exit-code", "7")[0] == 0
     code, out, _ = kezuri(tmp_path, *words, "--format", "markdown")
     assert code == 0 and "| node:18-alpine " in out
 

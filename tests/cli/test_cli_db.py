@@ -96,6 +96,20 @@ def test_updated(db: Desk) -> None:
     assert "did you mean kev?" in db("update", "kve", code=2)[1]
 
 
+def test_doctor_looks_at_it(db: Desk) -> None:
+    """Nothing where there is none: builds do without."""
+    from kezuri.app.doctor import _advisories
+    from kezuri.app.request import Settings
+
+    settings = Settings(root="/nowhere", db=str(db.place / "advisories.db"), db_age=10**12)
+    assert _advisories(settings) == ()
+    db("import", str(db.kev), "-q")
+    assert [(check.state, check.detail) for check in _advisories(settings)] == [("ok", f"{settings.db}: 1 data sets")]
+    assert [check.state for check in _advisories(settings._replace(db_age=1))] == ["warning"]
+    (db.place / "advisories.db").write_bytes(b"")
+    assert "is damaged" in _advisories(settings)[0].detail
+
+
 def test_origins(db: Desk) -> None:
     out, _ = db("origins", "--db-origin", "kev=https://mirror.example/kev.json")
     rows = {line.split("   ")[0].strip(): line for line in out.splitlines()[1:]}

@@ -89,6 +89,16 @@ def test_directories_and_documents_have_bills_too(sbom: Any, tmp_path: Path) -> 
     assert "libssl3" in sbom("bill.json")[1] and "libssl3" in sbom("sbom:bill.json")[1]
 
 
+def test_an_image_of_the_store_comes_before_a_directory_of_its_name(sbom: Any, tmp_path: Path) -> None:
+    image = archive(tmp_path / "image.tar", LAYERS)
+    (tmp_path / "app").mkdir()
+    assert json.loads(sbom("--format=json", "app")[1])["kind"] == "directory"
+    console = Console(io.StringIO(), io.StringIO(), {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"})
+    assert call(("copy", "-q", image, "store:app"), console) == 0
+    assert json.loads(sbom("--format=json", "app")[1])["kind"] == "image"
+    assert json.loads(sbom("--format=json", "./app")[1])["kind"] == "directory"
+
+
 def test_archives_and_layouts_are_known_by_what_is_in_them(sbom: Any, tmp_path: Path) -> None:
     image = archive(tmp_path / "image.tar", LAYERS)
     first = sbom("--format=json", image)[1]
@@ -118,3 +128,28 @@ def test_a_directory_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 def test_what_is_not_there_is_an_error(sbom: Any, argv: tuple[str, ...]) -> None:
     code, out, err = sbom(*argv)
     assert code != 0 and out == "" and err
+
+
+def test_a_directory_that_is_no_root_is_a_project(sbom: Any, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    for place in ("web/node_modules/x", "lib", ".venv", "java"):
+        (project / place).mkdir(parents=True)
+    (project / "requirements.txt").write_text("flask==2.0.1\n")
+    (project / "lib/requirements.txt").write_text("flask==2.0.1\njinja2==3.0.0\n")
+    (project / ".venv/requirements.txt").write_text("hidden==1\n")
+    (project / "web/package-lock.json").write_text('{"packages": {"node_modules/x": {"version": "1.0.0"}}}')
+    (project / "web/node_modules/x/package.json").write_text('{"name": "x", "version": "1.0.0"}')
+    (project / "web/yarn.lock").symlink_to("/etc/passwd")
+    (project / "java/pom.xml").write_text("<project/>")
+    (project / "Cargo.lock").write_text("[[package]")
+    code, out, err = sbom("--format=json", "project")
+    found = {each["name"]: each["evidence"] for each in json.loads(out)["components"]}
+    assert code == 0 and found == {
+        "flask": ["requirements.txt", "lib/requirements.txt"],
+        "jinja2": ["lib/requirements.txt"],
+        "x": ["web/node_modules/x/package.json"],
+    }
+    assert "/java/pom.xml leaves versions open, and is not read" in err and "/Cargo.lock could not be read" in err
+    (project / "etc").mkdir()
+    (project / "etc/os-release").write_text("ID=debian\n")
+    assert [each["name"] for each in json.loads(sbom("--format=json", "project")[1])["components"]] == ["x"]

@@ -17,6 +17,7 @@ from kezuri.cli.foreign_options import foreign_options
 from kezuri.cli.main import call
 from kezuri.cli.scan_markdown import ScanMarkdown
 from kezuri.cli.scan_text import ScanText
+from kezuri.cli.screen_text import width
 from kezuri.cli.settings import GLOBAL
 from kezuri.report.scan_json import document
 from kezuri.scan.remedies import remedies
@@ -92,6 +93,8 @@ def test_the_page_fits_and_hostile_names_do_nothing(columns: int) -> None:
     hostile = fault("CVE-2024-9")._replace(name="a\x1b]0;x\x07\n|`" * 30, title="</td>\u202e")
     page = ScanText(columns=columns, colour=False).page(report(hostile))
     assert all(char not in page for char in "\x1b\x07\u202e")
+    table = next(block for block in page.split("\n\n") if "FAULT" in block)
+    assert columns == 40 or max(map(width, table.splitlines())) <= max(columns, 100)
     ScanMarkdown().page(report(hostile))
 
 
@@ -179,6 +182,18 @@ def test_exit_codes(scan: Scan) -> None:
         ["a", "b"],
     ):
         assert scan("root", *words)[0] == 2
+
+
+def test_ends_of_life_pass_every_filter_and_count_when_asked(scan: Scan, tmp_path: Path) -> None:
+    (tmp_path / "root/etc").mkdir()
+    (tmp_path / "root/etc/os-release").write_text('ID=debian\nVERSION_ID="9"\nPRETTY_NAME="Debian 9"\n')
+    quiet = ("root", "--scanners", "vuln", "--severity", "LOW", "--only-kev", "--exit-code", "3")
+    code, out, _ = scan(*quiet)
+    assert code == 0 and "debian:9" in out
+    assert scan(*quiet, "--exit-on-eol", "4")[0] == 4
+    (tmp_path / ".trivyignore").write_text("debian:9")
+    code, out, _ = scan(*quiet, "--exit-on-eol", "4", "--all")
+    assert code == 0 and "debian:9" not in out
 
 
 def test_ignore_files_are_found(scan: Scan, tmp_path: Path) -> None:

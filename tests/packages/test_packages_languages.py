@@ -77,6 +77,7 @@ def test_packages_of_dotnet() -> None:
             ".NETCoreApp,Version=v8.0": {
                 "app/1.0.0": {"runtime": {"app.dll": {}}},
                 "Newtonsoft.Json/13.0.3": {"runtime": {"lib/net6.0/Newtonsoft.Json.dll": {}}},
+                "runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.0": {"runtime": {"System.dll": {}}},
                 "Sqlite/1.2": {
                     "runtimeTargets": {"runtimes/linux-x64/native/libe_sqlite3.so": {"rid": "linux-x64"}},
                     "resources": {"lib/net8.0/de/S.resources.dll": {"locale": "de"}},
@@ -86,12 +87,14 @@ def test_packages_of_dotnet() -> None:
         "libraries": {
             "app/1.0.0": {"type": "project"},
             "Newtonsoft.Json/13.0.3": {"type": "package"},
+            "runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.0": {"type": "runtimepack"},
             "Sqlite/1.2": {"type": "package"},
             "Microsoft.SourceLink.GitHub/8.0.0": {"type": "package"},
         },
     }
-    json_, sqlite = told("app/app.deps.json", json.dumps(document)).packages  # type: ignore[union-attr]
+    json_, runtime, sqlite = told("app/app.deps.json", json.dumps(document)).packages  # type: ignore[union-attr]
     assert json_ == Package("nuget", "Newtonsoft.Json", "13.0.3", ("app/Newtonsoft.Json.dll",))
+    assert runtime == Package("nuget", "Microsoft.NETCore.App.Runtime.linux-x64", "8.0.0", ("app/System.dll",))
     assert sqlite.files == ("app/runtimes/linux-x64/native/libe_sqlite3.so", "app/de/S.resources.dll")
     for broken in ("", "[]", '{"libraries": {}, "targets": []}', '{"libraries": {"a/1": 3}, "targets": {"x": 3}}'):
         assert told("app.deps.json", broken) is None

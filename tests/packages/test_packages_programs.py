@@ -88,6 +88,7 @@ def test_go_before_1_18_had_pointers(form: tuple[bool, bool]) -> None:
         ("\"-s -w -X main.version=1.2.3 -X 'main.other=a b'\"", "v1.2.3"),
         ("-X=main.version=v1.2.4-rc.1", "v1.2.4-rc.1"),
         ('"-X example.com/tool/version.Tag=2.0 -X other.org/lib.Version=9.9"', "v2.0"),
+        ('"-X other.org/lib.Version=9.9 -X main.version=1.0"', "v1.0"),
         ('"-X github.com/prometheus/common/version.Version=2.45.0"', "v2.45.0"),
         ('"-X main.commit=1.2 -X main.versionless=1.2 -X main.version=dev"', ""),
         ("-s", ""),

@@ -54,9 +54,8 @@ def test_lists_of_dpkg_name_files() -> None:
 
 
 def test_apk_tells_files_with_packages() -> None:
-    database = (
-        "C:Q1\nP:musl\nV:1.2.4-r2\nA:x86_64\nI:634880\no:musl-src\nL:MIT\nF:lib\nR:ld-musl.so\na:0:0:755\nZ:Q1x\n"
-    )
+    database = "C:Q1\nm:A <a@b>\n"
+    database += "P:musl\nV:1.2.4-r2\nA:x86_64\nI:634880\no:musl-src\nL:MIT\nF:lib\nR:ld-musl.so\na:0:0:755\nZ:Q1x\n"
     database += "R:libc.so\nF:\nR:top\n\nP:second\nV:1\n\n"
     for path in ("lib/apk/db/installed", "usr/lib/apk/db/installed"):
         record = told(path, database)
@@ -64,6 +63,7 @@ def test_apk_tells_files_with_packages() -> None:
         musl, second = record.packages
         assert musl.files == ("lib/ld-musl.so", "lib/libc.so", "top") and second.files == ()
         assert (musl.source, musl.licence, musl.size, musl.version) == ("musl-src", "MIT", 634880, "1.2.4-r2")
+        assert musl.vendor == "A <a@b>"
         assert musl.purl("alpine") == "pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64"
 
 

@@ -149,7 +149,7 @@ REPORT = Report(
     "image",
     DIGEST,
     "linux/amd64",
-    "debian 12",
+    "Debian GNU/Linux 12 (bookworm)",
     LAYERS,
     len(COMPONENTS),
     FINDINGS,

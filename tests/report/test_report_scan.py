@@ -130,10 +130,20 @@ def test_a_score_says_the_severity_that_the_keeper_of_the_data_gives(severity: A
 def test_places() -> None:
     elsewhere = SAMPLE._replace(layers=tuple(layer._replace(dockerfile="") for layer in SAMPLE.layers))
     assert place(elsewhere, SAMPLE.findings[0]) == ("team/app", 1)
-    assert place(DIRECTORY, DIRECTORY.findings[6]) == ("app/.npmrc", 3)
+    assert place(DIRECTORY, DIRECTORY.findings[6]) == ("project/app/.npmrc", 3)
+    for name in (".", "/somewhere/else", "dir:."):
+        assert place(DIRECTORY._replace(name=name), DIRECTORY.findings[6]) == ("app/.npmrc", 3)
     assert place(DIRECTORY, DIRECTORY.findings[0]) == ("project", 1)
     assert relative("/a/../../b c\\d") == "a/b%20c/d" and relative("..") == "image"
     assert repository("docker://alpine:3.20") == "library/alpine" and repository("not an image!") == "not an image!"
+    for name, wanted in {
+        "oci:/somewhere/bases:docker.io/library/alpine:3.20": "library/alpine",
+        "oci:/somewhere/bases": "bases",
+        "docker-archive:app.tar": "app",
+        "oci-archive:a/b.tar:team/app:1": "team/app",
+        "store:r.example.com/team/app@" + SAMPLE.digest: "team/app",
+    }.items():
+        assert repository(name) == wanted, name
     assert unversioned("pkg:npm/%40scope/x@1.0.0?a=b") == "pkg:npm/%40scope/x"
     assert unversioned("pkg:npm/@scope/x@1.0.0") == "pkg:npm/@scope/x"
 
@@ -191,8 +201,8 @@ def test_a_snapshot_names_its_commit_and_every_package() -> None:
 
 
 def test_gitlab_gets_what_its_schema_asks_for() -> None:
-    for report in (SAMPLE, NOTHING, NASTY):
-        made = said("gitlab", report)
+    for report, bill in EVERY:
+        made = said("gitlab", report, bill)
         assert made.keys() >= {"version", "scan", "vulnerabilities"}
         scan = made["scan"]
         assert scan["type"] == "container_scanning" and scan["status"] == "success"
@@ -208,7 +218,9 @@ def test_gitlab_gets_what_its_schema_asks_for() -> None:
             assert all(re.match(r"(https?|ftp)://.+", link["url"]) for link in each.get("links", []))
     ids = [each["name"] for each in said("gitlab")["vulnerabilities"]]
     assert ids == ["CVE-2024-1 in libssl3", "GHSA-aaaa-bbbb-cccc in @scope/x", "GO-2024-3 in github.com/a/b"]
-    assert said("gitlab")["vulnerabilities"][0]["location"]["operating_system"] == "debian:12"
+    for version, wanted in (("12", "debian:12"), ("3.20.3", "debian:3.20"), ("", "debian")):
+        bill = SAMPLE_BILL._replace(distribution=SAMPLE_BILL.distribution._replace(version=version))
+        assert said("gitlab", SAMPLE, bill)["vulnerabilities"][0]["location"]["operating_system"] == wanted
 
 
 # JUnit, OpenVEX, Trivy

@@ -189,6 +189,8 @@ def test_the_distribution_is_that_of_etc_wherever_its_link_leads() -> None:
         ("rocky", Package("rpm", "own", "1-1", vendor=""), False),
         ("nobody", Package("rpm", "own", "1-1", vendor="Somebody"), False),
         ("alpine", Package("apk", "own", "1-r1"), False),
+        ("alpine", Package("apk", "curl", "8-r1", vendor="A <a@users.noreply.github.com>"), False),
+        ("alpine", Package("apk", "nginx", "1.25.3-r1", vendor="NGINX Packaging <nginx-packaging@f5.com>"), True),
     ],
 )
 def test_who_looks_after_a_package_says_whose_it_is(distribution: str, package: Package, foreign: bool) -> None:

@@ -64,6 +64,8 @@ vulnerabilities:
     purls: ["pkg:npm/lodash"]
   - id: CVE-2024-2
     expired_at: 2020-01-01
+misconfigurations:
+  - id: CVE-2024-2
 secrets:
   - id: aws-access-key
     paths: ["app/**"]
@@ -74,7 +76,7 @@ licenses:
     found, told = passed(text, ".trivyignore.yaml")
     assert found == [
         "CVE-2024-1: .trivyignore.yaml:3: only in tests",
-        "aws-access-key: .trivyignore.yaml:11",
+        "aws-access-key: .trivyignore.yaml:13",
     ]
     assert told == [".trivyignore.yaml:8: CVE-2024-2 has expired, and counts again"]
 
@@ -92,7 +94,7 @@ def test_yaml_that_is_wrong_in_parts_is_told() -> None:
     assert file.entries == () and len(file.told) == 4
 
 
-def document(*statements: dict[str, Any], **more: Any) -> bytes:
+def document(*statements: Any, **more: Any) -> bytes:
     """An OpenVEX document."""
     return json.dumps(
         {"@context": "https://openvex.dev/ns/v0.2.0", "timestamp": "2024-01-01T00:00:00Z", "statements": statements}
@@ -193,6 +195,9 @@ def test_documents_of_before() -> None:
     statements = vex.read(json.dumps(old).encode(), "old.json").statements
     marked = vex.apply([fault("CVE-2024-1")], statements, BILL)
     assert marked[0].ignored == "old.json: not_affected: vulnerable_code_not_present"
+    other = json.loads(json.dumps(old).replace("pkg:npm/lodash", "pkg:npm/underscore"))
+    statements_of_other = vex.read(json.dumps(other).encode(), "old.json").statements
+    assert not vex.apply([fault("CVE-2024-1")], statements_of_other, BILL)[0].ignored
     inside = json.dumps({"_type": "https://in-toto.io/Statement/v1", "predicate": old}).encode()
     assert vex.read(inside, "old.json").statements == statements
 

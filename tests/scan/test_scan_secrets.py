@@ -1,5 +1,7 @@
 """Secrets in images: found in every layer, in config and history, at their lines, never shown; and what is none."""
 
+import random
+import string
 import time
 
 import pytest
@@ -136,6 +138,14 @@ def test_a_history_gives_away_the_arguments_of_its_steps() -> None:
 def test_what_is_given_to_a_secret_name_and_looks_random(text: str, number: int) -> None:
     assert len(list(guessed(text.encode()))) == number
     assert len(found({"app/config.yaml": Made(text.encode())})) == number
+
+
+@pytest.mark.parametrize(("letters", "least"), [(string.ascii_letters + string.digits, 95), ("0123456789abcdef", 99)])
+def test_most_of_what_is_random_looks_so(letters: str, least: int) -> None:
+    chance = random.Random(7)
+    values = ["".join(chance.choice(letters) for _ in range(32)).encode() for _ in range(200)]
+    assert sum(map(random_looking, values)) >= 2 * least
+    assert not any(map(random_looking, (b"correct-horse-battery-staple-2", b"MyClusterSecretNumber22OfProduction")))
 
 
 def test_guesses_are_for_settings_and_programs_of_the_image_s_own() -> None:

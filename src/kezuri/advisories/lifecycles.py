@@ -1,5 +1,6 @@
 """When distributions and runtimes end: a table with its sources and its date, and files of the same facts read."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -9,6 +10,8 @@ from kezuri.advisories.lifecycle import Lifecycle, Standing, titled
 
 __all__ = ["Lifecycle", "Lifecycles", "Standing", "lifecycles"]
 
+_FILE: Final = os.path.join(os.path.dirname(__file__), "life_table.txt")
+"""The table; its first lines say how it is to be read."""
 _NAMES: Final = {
     "nodejs": "node",
     "cpython": "python",
@@ -105,10 +108,10 @@ def _number(life: Lifecycle) -> tuple[int, ...]:
 def lifecycles(*paths: str) -> Lifecycles:
     """The table that comes with kezuri; what the files at `paths` say (JSON of endoflife.date, CSV of distro-info-data)
     goes before it. KezuriError for a file that is neither."""
-    from kezuri.advisories.life_table import DATE, LIVES
-
-    lives = list(_table(LIVES))
-    date = DATE
+    with open(_FILE, encoding="utf-8") as file:
+        text = file.read()
+    lives = list(_table(text))
+    date = text.partition("# date: ")[2][:10]
     if paths:
         from kezuri.advisories.life_files import read
 
@@ -123,6 +126,8 @@ def _table(text: str) -> Iterator[Lifecycle]:
     subject = title = source = ""
     for line in text.splitlines():
         cells = line.split()
+        if cells[0] == "#":
+            continue
         if cells[0] == "=":
             subject, title, source = cells[1], cells[2].replace("_", " "), cells[3]
             continue

@@ -10,7 +10,7 @@ from kezuri.advisories.identity import one_of_each
 from kezuri.advisories.values import SEVERITIES, Advisory, Affected, Severity, Signal, Status
 from kezuri.packages.package import Package
 from kezuri.versions.order import Scheme, Unordered, key_of
-from kezuri.versions.ranges import holds, mending
+from kezuri.versions.ranges import Event, holds, mending
 
 
 class Match(NamedTuple):
@@ -45,10 +45,7 @@ class _About(NamedTuple):
     fixed: tuple[str, ...]
 
 
-_NUMBERED: Final = frozenset(
-    ("deb", "apk", "rpm", "npm", "pypi", "golang", "cargo", "maven", "gem", "composer", "nuget")
-)
-"""Kinds of packages that are told as not comparable where their record has no version."""
+_NO_VERSION: Final = "\0"
 _WORST: Final = {status: place for place, status in enumerate(("affected", "wont-fix", "undetermined"))}
 _BY_SCORE: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
 
@@ -59,15 +56,17 @@ def match(database: Database, packages: Sequence[Package], distribution: Distrib
     places: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     found: dict[int, Coordinates] = {}
     unordered: set[int] = set()
+    uncovered: Counter[tuple[str, str]] = Counter()
     for number, package in enumerate(packages):
-        at = coordinates(package, distribution)
+        if not package.name:
+            continue
+        # One without a version is looked for, too: where an advisory names it, that it cannot be judged is told.
+        at = coordinates(package if package.version else package._replace(version=_NO_VERSION), distribution)
         if at is None:
-            if package.name and package.ecosystem in _NUMBERED and not package.built_here:
-                unordered.add(number)
+            uncovered[package.ecosystem, ""] += 1
             continue
         found[number] = at
         places[at.ecosystem, at.release][at.name].append(number)
-    uncovered: Counter[tuple[str, str]] = Counter()
     about: dict[int, list[_About]] = defaultdict(list)
     for (ecosystem, release), names in places.items():
         runtimes = ecosystem == "runtime"
@@ -104,6 +103,13 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
     hide that another one holds."""
     if affected.status == "not-affected":
         return None
+    if at.version == _NO_VERSION:
+        return Unordered(at.scheme, "")
+    if at.scheme == "rpm":
+        kept = tuple([each for each in affected.ranges if of_its_build(at.version, each)])
+        if affected.ranges and not kept and not affected.versions:
+            return None
+        affected = affected._replace(ranges=kept)
     held, doubt = False, None
     for events in affected.ranges:
         try:
@@ -126,6 +132,13 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
         except Unordered:
             continue
     return _About(key, affected.status, affected.severity, _in_order(at.scheme, fixed))
+
+
+def of_its_build(version: str, events: Sequence[Event]) -> bool:
+    """Whether a range is about the build of rpm that this version is of. Packages of a module of Enterprise Linux
+    (`.module+el8`) and those of Rocky's kernel for clouds (`.cloud`) are numbered apart from others of their name."""
+    ends = [event.version for event in events if event.kind == "fixed"]
+    return all((mark in version) == (mark in end) for mark in (".module", ".cloud") for end in ends)
 
 
 def _lists(scheme: Scheme, versions: Iterable[str], version: str) -> bool:

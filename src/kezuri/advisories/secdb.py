@@ -19,6 +19,8 @@ from kezuri.versions.order import Unordered, comparison
 from kezuri.versions.ranges import Event
 
 _LARGEST = 128 << 20
+_CVE = re.compile(r"CVE-\d{4}-\d{4,19}(?!\d)")
+"""What follows it in a word (`CVE-2017-17434-1`, `CVE-2019-19451.patch`) is somebody's note."""
 _ID = re.compile(r"[A-Z][A-Z0-9]{1,11}-[A-Za-z0-9][\w-]{0,60}$")
 _PAGES: Final = {"Alpine": "https://security.alpinelinux.org/vuln/"}
 _PREFIXES: Final = (("alpinelinux.org", "Alpine"), ("wolfi.dev", "Wolfi"), ("cgr.dev", "Chainguard"))
@@ -89,7 +91,8 @@ class SecdbReading(Reading):
             word(version, "a version")
             for fault in sequence(faults):
                 ids = [part.strip(",;()") for part in fault.split()] if isinstance(fault, str) else []
-                ids = [part for part in ids if _ID.match(part)]
+                ids = [cve[0] if (cve := _CVE.match(part)) else part for part in ids]
+                ids = list(dict.fromkeys(part for part in ids if _ID.match(part)))
                 known = [part for part in ids if part.startswith("CVE-")] or ids[:1]
                 if not known:
                     self.losses.add(f"{name} {version}", f"{str(fault)[:80]!r} is no id of a fault")

@@ -48,6 +48,13 @@ UNSERVED = Served()
 """What is known of a file that no server gave."""
 
 
+class Filled(NamedTuple):
+    """A data set as it is written down, and how many packages its advisories are about that it is to tell of."""
+
+    data: DataSet
+    packages: int
+
+
 class NewDatabase:
     """A database that is being written; use it in a `with`. Without `publish` nothing remains of it, and the old one
     is as it was. `keep` before `fill`. KezuriError for a disk that does not take it."""
@@ -63,7 +70,7 @@ class NewDatabase:
             os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
             os.close(os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644))
         except OSError as error:
-            raise disk_error(error, self._path) from error
+            raise unwritten(error, self._path) from error
         self._connection = sqlite3.connect(self._aside, isolation_level=None, check_same_thread=False)
         try:
             for statement in _FAST:
@@ -129,14 +136,14 @@ class NewDatabase:
         entries: Iterable[Entry | Signal],
         served: Served = UNSERVED,
         after: Callable[[DataSet], DataSet] = lambda data: data,
-    ) -> DataSet:
+    ) -> Filled:
         """Put a data set into it, and give it as it is written down: how many entries there are is counted here,
         whatever `data` says of it; entries of one id are one. Where `data` names its ecosystems, packages of others are
         left out, for somebody else's data tells of them; else those are noted that occur. `after` says what is known
         when the last entry was read. A date that is not known then is that of the entry that was changed last, but for
         those that were changed in the future."""
         self._number += 1
-        number, count, latest = self._number, 0, ""
+        number, count, packages, latest = self._number, 0, 0, ""
         declared = set(data.ecosystems)
         whole = {ecosystem for ecosystem, release in declared if not release}
         covered = set(declared)
@@ -160,14 +167,14 @@ class NewDatabase:
                     count += 1
                     key = known[said.id] = self._key
                     advisories.append(advisory_row(key, number, said))
-                for date in (said.modified, said.published):
-                    if latest < date and (not data.fetched or date <= data.fetched):
-                        latest = date
+                if latest < said.modified and (not data.fetched or said.modified <= data.fetched):
+                    latest = said.modified
                 for one in entry.affected:
                     pair = (one.ecosystem, one.release)
                     if declared and pair not in declared and one.ecosystem not in whole:
                         continue
                     covered.add(pair)
+                    packages += 1
                     if not said.withdrawn:
                         affected.append(affected_row(self._place(pair), key, one))
                 if len(advisories) + len(affected) >= _AT_ONCE:
@@ -190,7 +197,7 @@ class NewDatabase:
             )
         except sqlite3.Error as error:
             raise self._explained(error) from error
-        return data
+        return Filled(data, packages)
 
     def checked(self, name: str, when: str) -> None:
         """The server of a data set that was kept said at this time that it has nothing newer."""
@@ -218,7 +225,7 @@ class NewDatabase:
         except sqlite3.Error as error:
             raise self._explained(error) from error
         except OSError as error:
-            raise disk_error(error, self._path) from error
+            raise unwritten(error, self._path) from error
 
     def _put(
         self,
@@ -261,7 +268,7 @@ class NewDatabase:
         if code == sqlite3.SQLITE_IOERR:
             number = _why(self._path)
         if number:
-            return disk_error(OSError(number, os.strerror(number)), self._path)
+            return unwritten(OSError(number, os.strerror(number)), self._path)
         return KezuriError.of(f"cannot write {self._path}: {error}", exit_code=125)
 
 
@@ -276,6 +283,17 @@ def write(path: str, *entries: Entry | Signal, fetched: str = "") -> None:
         for name, own in sets.items():
             new.fill(DataSet(name, "", fetched, fetched, len(own)), own)
         new.publish()
+
+
+def unwritten(error: OSError, path: str) -> KezuriError:
+    """What to tell somebody whose disk did not take a file of the database, or of what is fetched for it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return KezuriError.of(
+            f"no space left on the device while writing {path}",
+            hint="the old database is as it was; --db FILE puts it on another disk",
+            exit_code=125,
+        )
+    return disk_error(error, path)
 
 
 def _why(path: str) -> int:

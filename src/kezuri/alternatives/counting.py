@@ -2,14 +2,12 @@
 
 from typing import Final, NamedTuple
 
-from kezuri.advisories.coordinates import coordinates
 from kezuri.advisories.database import Database
 from kezuri.advisories.lifecycles import Lifecycle, Lifecycles
-from kezuri.advisories.matching import Matched, match
+from kezuri.advisories.matching import match
 from kezuri.advisories.values import SEVERITIES, Severity
 from kezuri.alternatives.values import Contents, Counts, End
 
-_SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
 _NAMES: Final = {"openjdk": "java", "Microsoft.NETCore.App": "dotnet"}
 """What runtimes are called where their lives are listed, where that is not what their records call them."""
 
@@ -25,20 +23,22 @@ class Counted(NamedTuple):
 def counted(database: Database, contents: Contents) -> Counted:
     """The faults of an image by what the database has. Each advisory counts once, by the worst severity that it has
     for any package."""
-    system = [package for package in contents.packages if package.ecosystem in _SYSTEM]
     if not contents.packages:
         return Counted(None, "no record of packages was found in it")
-    if system and all(coordinates(package, contents.distribution) is None for package in system):
-        title = contents.distribution.title or contents.distribution.id or "its distribution"
-        return Counted(None, f"no data tells of packages of {title}")
     matched = match(database, contents.packages, contents.distribution)
-    asked = len(contents.packages) - sum(count for _, _, count in matched.uncovered)
     lacking = [f"{name} {release}".rstrip() for name, release, _ in matched.uncovered if name != "runtime"]
-    why = f"the database has no data about {lacking[0]}" if lacking else ""
-    if lacking and (asked <= 0 or not contents.runtimes or _unasked_runtimes(contents, matched)):
-        return Counted(None, why)
-    if matched.unordered and not why:
+    strange = [release for name, release, _ in matched.uncovered if name == "runtime"]
+    partial, why = bool(lacking or matched.unordered), ""
+    if lacking:
+        known = bool(contents.distribution.id)
+        why = f"the database has no data about {lacking[0]}" if known else "its distribution is not known"
+    elif matched.unordered:
         why = f"{len(matched.unordered)} of its packages have versions that cannot be compared"
+    elif strange:
+        # The same for all tags of a runtime: it does not make one of them look better.
+        why = f"the database has no data about {strange[0]} itself"
+    if sum(count for _, _, count in matched.uncovered) + len(matched.unordered) >= len(contents.packages):
+        return Counted(None, why)
     worst: dict[str, Severity] = {}
     mended: dict[str, bool] = {}
     exploited: set[str] = set()
@@ -52,13 +52,7 @@ def counted(database: Database, contents: Contents) -> Counted:
             exploited.add(key)
     numbers = {severity: sum(each == severity for each in worst.values()) for severity in SEVERITIES}
     fixable = sum(mended.values())
-    return Counted(Counts(**numbers, fixable=fixable, exploited=len(exploited), partial=bool(why)), why)
-
-
-def _unasked_runtimes(contents: Contents, matched: Matched) -> bool:
-    """Whether none of the runtimes could be asked about either."""
-    unknown = sum(count for name, _, count in matched.uncovered if name == "runtime")
-    return unknown >= len(contents.runtimes)
+    return Counted(Counts(**numbers, fixable=fixable, exploited=len(exploited), partial=partial), why)
 
 
 def ends(contents: Contents, lives: Lifecycles, day: str) -> tuple[End, ...]:

@@ -29,27 +29,26 @@ def read_library(text: str, where: str) -> tuple[Group, ...]:
 
 def _paragraphs(text: str, where: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
-    fields: dict[str, str] = {}
-    last = ""
-    for number, line in enumerate(text.split("\n"), 1):
+    fields: dict[str, list[str]] = {}
+    last: list[str] = []
+    for number, line in enumerate((*text.split("\n"), ""), 1):
         line = line.rstrip("\r")
         if line.startswith("#"):
             continue
         if not line.strip():
             if fields:
-                found.append(fields)
-            fields, last = {}, ""
+                found.append({name: " ".join(parts) for name, parts in fields.items()})
+            fields, last = {}, []
         elif line[0] in " \t":
             if not last:
                 raise KezuriError.of(f"{where}:{number}: a line goes on that has not begun", exit_code=2)
-            fields[last] += f" {line.strip()}"
+            last.append(line.strip())
         else:
             name, colon, value = line.partition(":")
             if not colon or " " in name:
                 raise KezuriError.of(f"{where}:{number}: no field of a library file: {line[:60]!r}", exit_code=2)
-            last = name.strip().lower()
-            fields[last] = value.strip()
-    return [*found, fields] if fields else found
+            last = fields[name.strip().lower()] = [value.strip()]
+    return found
 
 
 def _list(text: str) -> list[str]:

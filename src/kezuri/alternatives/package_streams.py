@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from kezuri.advisories.coordinates import Distribution, distribution_of
@@ -20,6 +21,10 @@ _STARTS: Final = (
 )  # fmt: skip
 _OS_RELEASES: Final = ("etc/os-release", "usr/lib/os-release")
 _PLACES: Final = (*_STARTS, *_OS_RELEASES)
+_ABOVE: Final = tuple(
+    {f"{path[:at]}/" for path in _PLACES for at in range(len(path)) if path[at] == "/" and at < len(path) - 1}
+)
+"""The directories above them, each of which a layer may remove."""
 _MOST_OS_RELEASE = 64 << 10
 _LARGEST = 192 << 20
 """Bytes of a record; no database of rpm's has as many."""
@@ -49,15 +54,36 @@ class SystemPackages(NamedTuple):
     told: tuple[str, ...] = ()
 
 
+class LayerFindings(NamedTuple):
+    """What one layer tells by itself: records by their paths, whole ones and those of single packages; the texts of
+    os-release; paths that lower layers do not show; records that are links. It was read to its end, unless `cut`: it
+    has a record of all packages, and its distribution."""
+
+    whole: tuple[tuple[str, tuple[Package, ...], str], ...] = ()
+    single: tuple[tuple[str, tuple[Package, ...]], ...] = ()
+    releases: tuple[tuple[str, str], ...] = ()
+    hidden: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    cut: bool = False
+
+
+Known = Callable[[Descriptor, Callable[[], LayerFindings]], LayerFindings]
+"""Gives what a layer tells: what is known of it already, or what the function finds that reads it."""
+
+
+def _read(layer: Descriptor, read: Callable[[], LayerFindings]) -> LayerFindings:
+    return read()
+
+
 class _Search:
     """What was found so far, from the uppermost layer down."""
 
     def __init__(self) -> None:
-        self.whole: Record | None = None
-        self.single: dict[str, Record] = {}
+        self.whole: tuple[Package, ...] = ()
+        self.single: dict[str, tuple[Package, ...]] = {}
         self.releases: dict[str, str] = {}
         self.told: list[str] = []
-        self.hidden: set[str] = set()
+        self._hidden: set[str] = set()
 
     @property
     def distribution(self) -> Distribution | None:
@@ -69,88 +95,121 @@ class _Search:
 
     @property
     def packages(self) -> tuple[Package, ...]:
-        if self.whole is not None and self.whole.packages:
-            return self.whole.packages
-        return tuple(package for record in self.single.values() for package in record.packages)
+        return self.whole or tuple(package for each in self.single.values() for package in each)
 
+    @property
     def ended(self) -> bool:
         """Whether nothing of the layers below is wanted."""
-        return self.whole is not None and (self.distribution is not None or told_by(self.packages) is not None)
+        return bool(self.whole) and (self.distribution is not None or told_by(self.whole) is not None)
 
     def is_hidden(self, path: str) -> bool:
         """Whether a higher layer has removed or replaced what is at this path."""
-        at = path
-        while at:
-            if at in self.hidden:
+        while path:
+            if path in self._hidden:
                 return True
-            at = at.rpartition("/")[0]
+            path = path.rpartition("/")[0]
         return False
 
+    def hides(self, findings: LayerFindings) -> bool:
+        """Whether what a layer was read for is not shown."""
+        return all(self.is_hidden(path) for path, _, _ in findings.whole)
 
-def system_packages(layers: Sequence[Descriptor], opened: Opener, where: str) -> SystemPackages:
+    def add(self, findings: LayerFindings) -> None:
+        """Take what a lower layer tells, as far as it is shown."""
+        for path, packages, trouble in findings.whole:
+            if not self.whole and not self.is_hidden(path):
+                self.whole = packages
+                self.told += [trouble] if trouble else []
+        for path, packages in findings.single:
+            if path not in self.single and not self.is_hidden(path):
+                self.single[path] = packages
+        for path, text in findings.releases:
+            if not self.is_hidden(path):
+                self.releases.setdefault(path, text)
+        for path in findings.links:
+            if not self.whole and not self.is_hidden(path):
+                self.told.append(f"/{path} is a link, and what it leads to was not read")
+        self._hidden.update(findings.hidden)
+
+
+def system_packages(layers: Sequence[Descriptor], opened: Opener, where: str, known: Known = _read) -> SystemPackages:
     """The packages that the image with these layers, the lowest first, shows. KezuriError where a layer cannot be
     read; where there is no record of packages, none are found, and that is told."""
     search = _Search()
     for layer in reversed(layers):
-        if search.ended():
+        findings = known(layer, partial(read_layer, layer, opened))
+        if findings.cut and search.hides(findings):
+            findings = read_layer(layer, opened, to_end=True)
+        search.add(findings)
+        if search.ended:
             break
-        _look_into(layer, opened, search)
     packages = search.packages
     distribution = search.distribution or told_by(packages) or Distribution()
-    if search.whole is not None and search.whole.trouble:
-        search.told.append(search.whole.trouble)
     if not packages:
         search.told.append(f"{where} has no record of a distribution's packages")
     return SystemPackages(packages, distribution, tuple(dict.fromkeys(search.told)))
 
 
-def _look_into(layer: Descriptor, opened: Opener, search: _Search) -> None:
-    own: set[str] = set()
-    where = f"layer {layer.digest}"
+def read_layer(layer: Descriptor, opened: Opener, to_end: bool = False) -> LayerFindings:
+    """What a layer tells, read no further than to a record of all packages with their distribution, unless `to_end`.
+    KezuriError where it cannot be read."""
+    whole: list[tuple[str, tuple[Package, ...], str]] = []
+    single: list[tuple[str, tuple[Package, ...]]] = []
+    releases: dict[str, str] = {}
+    hidden: dict[str, None] = {}
+    links: list[str] = []
+    where, cut = f"layer {layer.digest}", False
     with opened(layer) as stream:
         for entry, data in read_tar(cast(BinaryIO, Decompressed(stream, where)), where):
-            if entry.kind in ("whiteout", "opaque"):
-                own.add(entry.path)
-                continue
             path = entry.path
+            if entry.kind in ("whiteout", "opaque"):
+                if path.startswith(_PLACES) or f"{path}/".startswith(_ABOVE) or not path:
+                    hidden[path] = None
+                continue
             if not path.startswith(_PLACES) or entry.kind == "dir":
                 continue
-            own.add(path)
-            if search.is_hidden(path):
-                continue
+            hidden[path] = None
             if path in _OS_RELEASES:
                 if data is not None and entry.size <= _MOST_OS_RELEASE:
-                    search.releases[path] = data.read(entry.size).decode("utf-8", "replace")
+                    releases[path] = data.read(entry.size).decode("utf-8", "replace")
             elif data is not None:
-                _record(path, entry.size, data, search)
+                record, kind = _record(path, entry.size, data)
+                if kind == "dpkg one":
+                    if len(single) >= _MOST_RECORDS:
+                        raise KezuriError.of(
+                            f"there are more than {_MOST_RECORDS:,} records of packages", exit_code=125
+                        )
+                    single.append((path, record.packages))
+                elif record.packages or record.trouble:
+                    whole.append((path, record.packages, record.trouble))
             elif entry.kind != "file" and kind_of(path, 1) in _WHOLE:
-                search.told.append(f"/{path} is a link, and what it leads to was not read")
-            if search.ended():
-                return
-    search.hidden |= own
+                links.append(path)
+            cut = any(packages and (releases or told_by(packages)) for _, packages, _ in whole)
+            if cut and not to_end:
+                break
+    return LayerFindings(
+        tuple(whole), tuple(single), tuple(releases.items()), tuple(hidden), tuple(links), cut and not to_end
+    )
 
 
-def _record(path: str, size: int, data: BinaryIO, search: _Search) -> None:
+def _record(path: str, size: int, data: BinaryIO) -> tuple[Record, str]:
+    """What a record tells, nothing where the file is none, and its kind."""
     kind = kind_of(path, size)
-    if kind in _WHOLE:
-        if search.whole is not None and search.whole.packages:
-            return
-    elif kind != "dpkg one" or path in search.single:
-        return
+    if kind not in _WHOLE and kind != "dpkg one":
+        return Record(""), ""
     if size > _LARGEST:
         raise KezuriError.of(f"/{path} has {size:,} bytes, which is too much for a record of packages", exit_code=125)
-    record = parse(kind, path, size, Bytes(_read(data, size)))
-    if record is None:
-        return
-    if kind == "dpkg one":
-        if len(search.single) >= _MOST_RECORDS:
-            raise KezuriError.of(f"there are more than {_MOST_RECORDS:,} records of packages", exit_code=125)
-        search.single[path] = record
-    elif record.packages or record.trouble:
-        search.whole = record
+    record = parse(kind, path, size, Bytes(_bytes(data, size))) or Record(kind)
+    bare = tuple(package._replace(files=(), directories=()) for package in record.packages)
+    return record._replace(packages=bare), kind
 
 
-def _read(data: BinaryIO, size: int) -> bytes:
+def _bound(records: int) -> None:
+    if records >= _MOST_RECORDS:
+        raise KezuriError.of(f"there are more than {_MOST_RECORDS:,} records of packages", exit_code=125)
+
+
+def _bytes(data: BinaryIO, size: int) -> bytes:
     pieces = []
     while size > 0 and (piece := data.read(min(size, 1 << 20))):
         pieces.append(piece)

@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.advisories.origins import Origin, origins
+from kezuri.advisories.reading import Format
+from kezuri.advisories.writing import unwritten
 from kezuri.app.advisories import belongs, database_path, unknown, waiting
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
 from kezuri.progress.calling_off import CallOff
 from kezuri.progress.events import Listener, WorkName, warning
 from kezuri.progress.reporter import Reporter, reason
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
     from kezuri.advisories.values import DataSet
     from kezuri.app.advisory_writing import Brought, Change
     from kezuri.source.http_exchange import HttpExchange
-    from kezuri.source.http_file import Known
+    from kezuri.source.http_file import HttpFile, Known
 
 _AWAY = frozenset(("resolve", "resolve-later", "refused", "connect-timeout", "certificate", "handshake", "proxy"))
 _GONE = (404, 410)
+_FILES: dict[Format, str] = {
+    "osv": "all.zip", "debian": "tracker.json", "secdb": "secdb.json", "rustsec": "all.zip", "node": "index.json",
+    "kev": "kev.json", "epss": "epss.csv.gz",
+}  # fmt: skip
+"""What files are called by the format of what they hold."""
 
 
 class Updated(NamedTuple):
@@ -62,6 +68,7 @@ def update(
             for origin in wanted:
                 fetching.fetch(exchange, origin, asked=bool(names))
         if not fetching.brought and not fetching.unchanged:
+            fetching.clear()
             raise _nothing(fetching.failed)
         done = rewrite(
             path, fetching.brought, fetching.unchanged, tolerant=True, afresh=afresh,
@@ -95,6 +102,7 @@ class _Fetching:
         self.unchanged: list[str] = []
         self.failed: dict[str, KezuriError] = {}
         self.missing: list[str] = []
+        self._files: list[tuple[Origin, HttpFile]] = []
         self._settings = settings
         self._path = path
         self._directory = f"{path}.fetched"
@@ -107,7 +115,7 @@ class _Fetching:
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
             status = os.lstat(self._directory)
         except OSError as error:
-            raise disk_error(error, self._directory) from error
+            raise unwritten(error, self._directory) from error
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise KezuriError.of(
                 f"{self._directory} is another user's, or a link: nothing is fetched into it",
@@ -134,18 +142,19 @@ class _Fetching:
             self._make_directory()
             yield HttpExchange(_Once(transport), self._cancel)
         except OSError as error:
-            raise disk_error(error, self._directory) from error
+            raise unwritten(error, self._directory) from error
         finally:
             transport.close()
 
     def fetch(self, exchange: "HttpExchange", origin: Origin, asked: bool) -> None:
         """Fetch a data set unless what is there is still what its server has. Errors are kept in `failed`; that a set
         is not there that nobody `asked` for by its name is only told."""
-        from kezuri.source.http_file import NOTHING, HttpFile
+        from kezuri.source.http_file import NOTHING
 
         there = self._there.get(origin.name)
         known = self._known(there, origin) or NOTHING
-        file = HttpFile(exchange, origin.address, self._file(origin.name), self._cancel, _authorization(origin))
+        file = self._file(exchange, origin)
+        self._files.append((origin, file))
         ticket = self.reporter.start(WorkName(f"fetch {origin.name}"))
         try:
             fetched = file.fetch(known, lambda now, whole: ticket.status("bytes", now, whole, now == whole))
@@ -172,16 +181,26 @@ class _Fetching:
             self.missing.append(f"{origin.name} is not at {origin.address} any more")
 
     def clear(self) -> None:
-        """Remove what was fetched: it is in the database, or not worth keeping."""
-        for one in self.brought:
-            for path in (self._file(one.data.name), f"{self._file(one.data.name)}.json"):
-                with suppress(OSError):
-                    os.unlink(path)
+        """Remove what was fetched: it is in the database, or not worth keeping. What broke off stays."""
+        for origin, file in self._files:
+            if origin.name not in self.failed:
+                file.forget()
+            with suppress(OSError):
+                os.rmdir(os.path.dirname(file.path))
         with suppress(OSError):
             os.rmdir(self._directory)
 
-    def _file(self, name: str) -> str:
-        return os.path.join(self._directory, name.replace("/", "-").replace(" ", "_"))
+    def _file(self, exchange: "HttpExchange", origin: Origin) -> "HttpFile":
+        """What a set is fetched into: a directory of its own, and the file by the name that its reader expects."""
+        from kezuri.source.http_file import HttpFile
+
+        own = os.path.join(self._directory, origin.name.replace("/", "-").replace(" ", "_"))
+        try:
+            os.makedirs(own, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise unwritten(error, own) from error
+        path = os.path.join(own, _FILES[origin.format])
+        return HttpFile(exchange, origin.address, path, self._cancel, _authorization(origin))
 
     def _known(self, there: "DataSet | None", origin: Origin) -> "Known | None":
         """What its server said of the set that is there, if it came from the same address."""
@@ -251,7 +270,8 @@ class _Once:
 
         host = str(Host.of(request.url))
         if host in self._away:
-            raise self._away[host]
+            # Of this kind, it is not tried again after a while.
+            raise TransportError("refused", self._away[host].origin, self._away[host].message)
         try:
             return self._transport.send(request)
         except TransportError as error:

@@ -13,9 +13,8 @@ from kezuri.advisories.database import Database, NoDatabase
 from kezuri.advisories.losses import Loss
 from kezuri.advisories.reading import Reading
 from kezuri.advisories.values import DataSet, Entry, Signal
-from kezuri.advisories.writing import UNSERVED, NewDatabase, Served
+from kezuri.advisories.writing import UNSERVED, NewDatabase, Served, unwritten
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
 from kezuri.linux.held_file import hold
 
 _MANY = 100
@@ -69,7 +68,7 @@ def alone(path: str, waiting: Callable[[], None]) -> Iterator[None]:
             waiting()
             held = hold(lock, os.O_CREAT, wait=True)
     except OSError as error:
-        raise disk_error(error, lock) from error
+        raise unwritten(error, lock) from error
     try:
         for left in glob(f"{escape(path)}.*.part"):
             with suppress(OSError):
@@ -157,7 +156,7 @@ def _fill(new: NewDatabase, one: Brought, before: DataSet | None, now: str) -> C
         )
 
     try:
-        filled = new.fill(one.data._replace(fetched=now), entries(), one.served, after)
+        filled, packages = new.fill(one.data._replace(fetched=now), entries(), one.served, after)
     except _Unreadable as error:
         if one.trusted:
             raise _Failed(name, error.error) from None
@@ -170,11 +169,22 @@ def _fill(new: NewDatabase, one: Brought, before: DataSet | None, now: str) -> C
         ) from None
     lost = sum(reading.losses.count for reading in opened)
     if not filled.entries:
+        first = next((f"{loss.name}: {loss.why}" for reading in opened for loss in reading.losses.told), "")
         raise _Failed(
             name,
             KezuriError.of(
                 f"{name}: there is not one advisory in {filled.address}",
                 hint="that is no answer to believe: what was there is kept",
+                output=first,
+            ),
+        )
+    if one.data.ecosystems and not packages:
+        wanted = ", ".join(f"{ecosystem} {release}".strip() for ecosystem, release in one.data.ecosystems)
+        raise _Failed(
+            name,
+            KezuriError.of(
+                f"{name}: what {filled.address} has tells of no package of {wanted}",
+                hint="is it the file of something else?",
             ),
         )
     if not one.trusted and before is not None and filled.entries * 2 < before.entries and before.entries >= _MANY:

@@ -1,14 +1,15 @@
 """Images that are looked at as bases: found in a registry, another place or the store, and read as streams."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from hashlib import sha256
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 import kezuri
-from kezuri.advisories.coordinates import Distribution
-from kezuri.alternatives.values import Contents
+from kezuri.alternatives.values import Contents, Source
 from kezuri.app.anatomy_kept import code
 from kezuri.app.layer_sources import InRegistry, InStore, Traffic
 from kezuri.app.session import Session
@@ -20,7 +21,7 @@ from kezuri.oci.reference import Reference
 from kezuri.packages.package import Package
 
 if TYPE_CHECKING:
-    from kezuri.alternatives.package_streams import SystemPackages
+    from kezuri.alternatives.package_streams import LayerFindings, SystemPackages
 
 Missing = Literal["", "gone", "unreachable", "refused"]
 _MOST_KEPT = 64 << 20
@@ -63,6 +64,8 @@ class BaseImages:
         self._held = ExitStack()
         self._scratch = ""
         self._listed: dict[Reference, str] | None = None
+        self._guard = Lock()
+        self._reading: dict[str, Lock] = {}
 
     def __enter__(self) -> "BaseImages":
         self._scratch = self._held.enter_context(self._session.store.scratch("base"))
@@ -163,19 +166,33 @@ class BaseImages:
             if found is not None:
                 packages = (*found.packages, *runtimes(image.config.env_map()))
                 return Contents(image.digest, created, size, found.distribution, packages, "sbom", 0, found.told)
-        made = [kezuri.__version__, code(), [blob.digest for blob in blobs], image.config.env]
-        key = sha256(json.dumps(made).encode()).hexdigest()[:40]
-        path = self._session.store.path("listings", f"base-{key}")
-        known = _load(path)
-        if known is not None:
-            return Contents(image.digest, created, size, known.distribution, known.packages, "kept", 0, known.told)
-        found = system_packages(blobs, image.opened, image.name)
-        bare = tuple(package._replace(files=(), directories=()) for package in found.packages)
-        found = found._replace(packages=(*bare, *runtimes(image.config.env_map())))
-        if bare:
-            _save(path, found)
-        came = image.traffic.came
-        return Contents(image.digest, created, size, found.distribution, found.packages, "layers", came, found.told)
+        before = image.traffic.came
+        seen: list[bool] = []
+        found = system_packages(blobs, image.opened, image.name, partial(self._known, image, seen))
+        packages = (*found.packages, *runtimes(image.config.env_map()))
+        source: Source = "layers" if any(seen) else "kept"
+        came = image.traffic.came - before
+        return Contents(image.digest, created, size, found.distribution, packages, source, came, found.told)
+
+    def _known(
+        self, image: FoundImage, seen: list[bool], layer: Descriptor, read: "Callable[[], LayerFindings]"
+    ) -> "LayerFindings":
+        """What a layer tells: what the store has kept of it, or what is found by reading it, which one thread does.
+        `seen` learns whether it was read. Of a layer that was not read to its end nothing proves the digest: it is kept
+        for whoever gave it alone."""
+        giver = image.reference.host if image.reference is not None else self._place or "here"
+        name = sha256(f"{giver} {layer.digest}".encode()).hexdigest()[:40]
+        with self._guard:
+            lock = self._reading.setdefault(layer.digest, Lock())
+        with lock:
+            path = self._session.store.path("listings", f"base-{name}")
+            stamp = [kezuri.__version__, code()]
+            known = _load(path, stamp)
+            seen.append(known is None)
+            if known is None:
+                known = read()
+                _save(path, stamp, known)
+            return known
 
     def _by_bill(self, image: FoundImage) -> "SystemPackages | None":
         """The packages of the distribution by a bill beside the image; None where there is none that tells them."""
@@ -222,28 +239,35 @@ def _created(config: ImageConfig, layers: int) -> str:
     return config.created
 
 
-def _load(path: str) -> "SystemPackages | None":
-    from kezuri.alternatives.package_streams import SystemPackages
+def _load(path: str, stamp: object) -> "LayerFindings | None":
+    from kezuri.alternatives.package_streams import LayerFindings
 
     try:
         with open(path, "rb") as file:
-            distribution, packages, told = json.loads(file.read(_MOST_KEPT))
-        return SystemPackages(
-            tuple(Package(*_tuples(row)) for row in packages), Distribution(*_tuples(distribution)), tuple(told)
+            of, whole, single, releases, hidden, links, cut = json.loads(file.read(_MOST_KEPT))
+        if of != stamp:
+            return None
+        return LayerFindings(
+            tuple((str(at), _packages(rows), str(trouble)) for at, rows, trouble in whole),
+            tuple((str(at), _packages(rows)) for at, rows in single),
+            tuple((str(at), str(text)) for at, text in releases),
+            tuple(map(str, hidden)),
+            tuple(map(str, links)),
+            bool(cut),
         )
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
-def _tuples(row: Sequence[Any]) -> Iterator[Any]:
-    return (tuple(each) if isinstance(each, list) else each for each in row)
+def _packages(rows: Sequence[Sequence[Any]]) -> tuple[Package, ...]:
+    return tuple(Package._make(tuple(each) if isinstance(each, list) else each for each in row) for row in rows)
 
 
-def _save(path: str, found: "SystemPackages") -> None:
+def _save(path: str, stamp: object, found: "LayerFindings") -> None:
     from kezuri.linux.replacement import replacement
 
     with suppress(OSError), replacement(path, durable=False) as file:
-        file.write(json.dumps([found.distribution, found.packages, found.told]).encode())
+        file.write(json.dumps([stamp, *found]).encode())
 
 
 def same_layers(image: Sequence[str], base: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ def doctor(settings: Settings) -> tuple[Check, ...]:
 
     trial = tried(lambda: _build(settings))
     found = tuple(Check(f.name, f.state, f.detail, f.remedy) for f in findings(trial))
-    return (*found, _store(settings), *_cache(settings))
+    return (*found, _store(settings), *_cache(settings), *_advisories(settings))
 
 
 def _build(settings: Settings) -> None:
@@ -91,6 +91,24 @@ def _cache(settings: Settings) -> tuple[Check, ...]:
             "a later build or pull cuts it down; `kezuri prune --max-used-space BYTES` does so now",
         ),
     )
+
+
+def _advisories(settings: Settings) -> tuple[Check, ...]:
+    """Whether the database of advisories is well; nothing where there is none, which builds do without."""
+    from time import time
+
+    from kezuri.app.advisories import status
+    from kezuri.diagnostics import KezuriError
+
+    if not settings.db or not os.path.exists(settings.db):
+        return ()
+    try:
+        found = status(settings, time())
+    except KezuriError as error:
+        return (Check("advisories", "warning", str(error), error.diagnostics[0].hint),)
+    for remark in found.remarks:
+        return (Check("advisories", "warning", remark.message, remark.hint),)
+    return (Check("advisories", "ok", f"{found.path}: {len(found.data)} data sets"),)
 
 
 def check_store(settings: Settings, repair: bool = False) -> tuple[Check, ...]:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from kezuri.anatomy.dissection import Dissection, OwnLayer
 from kezuri.anatomy.naming import recorded_names
 from kezuri.anatomy.values import Maker
+from kezuri.app.sbom_project import with_locked
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.listing import Listing
 from kezuri.linux.refusal import abridged
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
+from kezuri.packages.inventory import SYSTEM
 from kezuri.sbom.collecting import bill_of
 from kezuri.sbom.values import Bill
 from kezuri.tree.layers import DirectoryLayer
@@ -46,12 +48,15 @@ class RootDirectory(DirectoryLayer):
 
 
 def bill_of_directory(path: str) -> Bill:
-    """The bill of a directory. KezuriError where it is none, or cannot be read."""
+    """The bill of a directory. Of one that is no system's root, files that lock versions count, too: it is a project.
+    KezuriError where it is none, or cannot be read."""
     if not os.path.isdir(path):
         raise KezuriError.of(f"{path!r} is no directory", exit_code=125)
     layer = RootDirectory(path)
     own = OwnLayer("", layer, Listing({}, frozenset(), {}, {}), Maker(""))
     found = bill_of(Dissection(path, ImageConfig(Platform("linux", "")), [own], naming=recorded_names), "directory")
+    if not found.distribution.id and not any(each.package.ecosystem in SYSTEM for each in found.components):
+        found = with_locked(found, path)
     if not layer.unread:
         return found
     unread = sorted(set(layer.unread))

@@ -201,10 +201,13 @@ def _prove_covered(bill: Bill, numbers: Sequence[int], matched: "Matched") -> No
     places = (coordinates(bill.components[number].package, bill.distribution) for number in numbers)
     if sum(number for _, _, number in matched.uncovered) >= sum(place is not None for place in places):
         names = _listed(sorted({f"{ecosystem} {release}".rstrip() for ecosystem, release, _ in matched.uncovered}))
+        sources = [_source(ecosystem, release) for ecosystem, release, _ in matched.uncovered]
+        wanted = " ".join(dict.fromkeys(source for source in sources if source))
         raise KezuriError.of(
             f"{bill.name}: the database of advisories has no data about {names}: nothing can be said of its packages",
-            hint="kezuri db update fetches data, kezuri db import FILE brings it along, kezuri db status shows what "
-            "there is",
+            hint=f"kezuri db update {wanted} fetches it, kezuri db import FILE brings it along"
+            if wanted
+            else "kezuri db import FILE brings data along, kezuri db status shows what there is",
             exit_code=2,
         )
 
@@ -213,16 +216,20 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
     """What the answer of the database leaves open, as sentences."""
     for ecosystem, release, number in matched.uncovered:
         named = f"{ecosystem} {release}".rstrip()
-        yield f"the database has no data about {named}: {_packages(number)} could not be asked about"
+        source = _source(ecosystem, release)
+        if source:
+            yield (
+                f"the database has no data about {named} (kezuri db update {source} fetches it); packages that could "
+                f"not be asked about: {number}"
+            )
+        else:
+            yield f"the database has no data about {named}; packages that could not be asked about: {number}"
     if matched.unordered:
         names = [bill.components[numbers[each]].package.full_name for each in matched.unordered]
-        yield f"{_packages(len(names))} with a version that cannot be compared: {_listed(names)}"
+        yield f"packages with a version that cannot be compared: {_listed(names)}"
     foreign = [component.package.full_name for component in bill.components if component.foreign]
     if foreign:
-        yield (
-            f"{_packages(len(foreign))} from elsewhere than the distribution, of which its data says nothing: "
-            f"{_listed(foreign)}"
-        )
+        yield f"packages from elsewhere than the distribution, of which its data says nothing: {_listed(foreign)}"
     locked = lock_files(bill.name) if bill.kind == "directory" else ()
     if locked:
         yield f"{', '.join(locked)} were not read: only what is installed is known"
@@ -230,13 +237,17 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
         yield f"{bill.name}: no packages were found, so nothing is known about it"
 
 
-def _packages(number: int) -> str:
-    return "1 package" if number == 1 else f"{number} packages"
+def _source(ecosystem: str, release: str) -> str:
+    """The data set that tells of an ecosystem and release and can be fetched; empty where there is none."""
+    from kezuri.advisories.origins import ORIGINS
+
+    wanted = ((ecosystem, release), (ecosystem, ""))
+    return next((origin.name for origin in ORIGINS if any(pair in wanted for pair in origin.ecosystems)), "")
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    """The first of many names, and how many there are."""
+    return ", ".join(names[:_MOST_NAMED]) + (f", … ({len(names)})" if len(names) > _MOST_NAMED else "")
 
 
 def _let_pass(

@@ -20,7 +20,7 @@ _COLOURS: dict[Severity, str] = {
     "low": "\x1b[2m",
     "unknown": "\x1b[2m",
 }
-_WIDEST_CELL, _WIDEST_LICENCE, _GAP = 60, 120, "  "
+_NARROWEST, _WIDEST, _WIDEST_LICENCE, _GAP = 14, 300, 120, "  "
 
 
 class Cell(NamedTuple):
@@ -153,18 +153,23 @@ class ScanText:
         return [self.phrase("and {} more (--all shows them)", more)] if more > 0 else []
 
     def _table(self, head: Sequence[Cell], table: Sequence[Sequence[Cell]]) -> list[str]:
+        """Rows under each other. On a terminal a table with headings is made to fit; one without has what people copy,
+        and is not cut short."""
         every = [head, *table] if head else list(table)
-        wide = [max(width(row[column].text) for row in every) for column in range(len(every[0]))]
+        most = self._columns or _WIDEST
+        wide = [min(most, max(width(row[column].text) for row in every)) for column in range(len(every[0]))]
         last = len(wide) - 1
-        if self._columns:
-            wide[:last] = [min(each, _WIDEST_CELL) for each in wide[:last]]
-            room = self._columns - sum(wide[:last]) - len(_GAP) * last
-            wide[last] = min(wide[last], max(room, 20))
+        if self._columns and head:
+            room = self._columns - len(_GAP) * last
+            while sum(wide) > room and max(wide) > _NARROWEST:
+                # The widest gives way, the first of several equally wide ones last: identifiers stand there.
+                widest = max(range(len(wide)), key=lambda column: (wide[column], column))
+                wide[widest] -= 1
         lines = []
         for number, row in enumerate(every):
             cells = []
             for column, cell in enumerate(row):
-                text = clip(cell.text, wide[column]) if self._columns else cell.text
+                text = clip(cell.text, wide[column]) if head or not self._columns else cell.text
                 gap = " " * (wide[column] - width(text)) if column < last else ""
                 style = _BOLD if head and not number else cell.style
                 cells.append((self._styled(text, style) if text else "") + gap)

@@ -24,6 +24,7 @@ def installed(data: bytes) -> Iterator[Package]:
                     source=source if source != name else "",
                     licence=text_of(fields.get(b"L", b"")),
                     size=number_of(fields.get(b"I", b"")),
+                    vendor=text_of(fields.get(b"m", b""), 300),
                 )
             fields, files, directory = {}, [], ""
             continue

@@ -78,3 +78,9 @@ def development_of(manifest: bytes) -> list[str]:
         return []
     named = document.get("devDependencies") if isinstance(document, dict) else None
     return [name for name in named if isinstance(name, str)] if isinstance(named, dict) else []
+
+
+def scoped(name: str, version: str) -> Package:
+    """The package of a name with its scope."""
+    scope, _, own = name.rpartition("/")
+    return Package("npm", own[:500], version[:200], namespace=scope[:500])

@@ -84,8 +84,11 @@ def dotnet(data: bytes, path: str) -> tuple[Package, ...]:
     found: list[Package] = []
     for key, library in list(libraries.items())[:_MOST]:
         name, _, version = key.partition("/")
-        if not isinstance(library, dict) or library.get("type") != "package" or not name or len(key) > 700:
+        kind = library.get("type") if isinstance(library, dict) else None
+        if kind not in ("package", "runtimepack") or not name or len(key) > 700:
             continue
+        # A runtime that an application brings itself is called `runtimepack.` and the name of its package.
+        name = name.removeprefix("runtimepack.") if kind == "runtimepack" else name
         if files.get(key):
             found.append(Package("nuget", name, version, tuple(dict.fromkeys(files[key]))))
     return tuple(found)

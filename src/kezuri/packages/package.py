@@ -15,8 +15,8 @@ class Package(NamedTuple):
     down in it. Paths are relative to the root of the image. `source` and `source_version` are those of the package that
     it was built from, where they are its own they are empty. `licence` is in the words of the record. `size` is what
     the record says that it takes, in bytes. `built_here` says of a program that it was not fetched by its name and
-    version: whoever made the image made it, too. `vendor` is who the record says takes care of it: dpkg's `Maintainer`,
-    rpm's `Vendor`.
+    version: whoever made the image made it, too. `vendor` is who the record says takes care of it: the maintainer of
+    dpkg and apk, the vendor of rpm.
     """
 
     ecosystem: str

@@ -42,7 +42,7 @@ def _made(format: str, report: "Report", bill: "Bill", at: str, environ: Mapping
     if format == "gitlab":
         from kezuri.report import scan_gitlab
 
-        return scan_gitlab.document(report, at)
+        return scan_gitlab.document(report, bill, at)
     if format == "openvex":
         from kezuri.report import scan_openvex
 

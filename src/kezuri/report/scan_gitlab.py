@@ -6,6 +6,7 @@ from typing import Any, Final
 from kezuri import __version__
 from kezuri.diagnostics import visible
 from kezuri.report.scan_words import HOME, clipped, counting, faults, fingerprint, links, page, solution, unversioned
+from kezuri.sbom.values import Bill
 from kezuri.scan.values import Finding, Report
 
 VERSION: Final = "15.2.4"
@@ -14,12 +15,14 @@ _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)")
 _MOST_IDENTIFIERS: Final = 20
 
 
-def document(report: Report, at: str) -> dict[str, Any]:
+def document(report: Report, bill: Bill, at: str) -> dict[str, Any]:
     """The report: the faults that are known of packages. Secrets and settings have reports of other kinds there."""
     scanner = {"id": "kezuri", "name": "kezuri", "version": __version__, "vendor": {"name": "kezuri"}, "url": HOME}
     found = _TIME.match(at)
     time = found[1] if found else "1970-01-01T00:00:00"
-    system = ":".join(part for part in visible(report.distribution).split(" ")[:2] if part) or "unknown"
+    # Without the point of a release, so that the next one's findings are the same ones.
+    release = ".".join(bill.distribution.version.split(".")[:2])
+    system = visible(":".join(part for part in (bill.distribution.id, release) if part)) or "unknown"
     made: dict[str, dict[str, Any]] = {}
     for finding in faults(counting(report)):
         one = _vulnerability(report, finding, system)

@@ -20,6 +20,10 @@ SCORES: Final = {
 }
 """The scores of CVSS that each severity spans, and what is given where the severity is not by a score."""
 _URL: Final = re.compile(r"https?://[!-~]{1,2000}\Z")
+_WHERE: Final = re.compile(
+    r"(?:docker://|store:|containers-storage:|docker-daemon:|(oci|oci-layout|oci-archive|docker-archive):)"
+)
+"""How names begin that say where an image is; of the last ones a path comes next."""
 _BY_VEX: Final = re.compile(r": (not_affected|fixed)(?:: (.*))?\Z", re.DOTALL)
 _PAGES: Final = (
     ("CVE-", "https://nvd.nist.gov/vuln/detail/"),
@@ -68,9 +72,12 @@ def place(report: Report, finding: Finding) -> tuple[str, int]:
         if known is not None:
             return relative(shown(known.dockerfile)), 1
         return relative(repository(report.name)), 1
+    root = shown(report.name.removeprefix("dir:")) if report.kind == "directory" else ""
     if finding.path:
-        return relative(finding.path), max(1, finding.line)
-    return relative(shown(report.name)), 1
+        # From where kezuri was called, as for every other tool: a repository has the file there.
+        inside = "" if root in (".", "") or root.startswith("/") else f"{root}/"
+        return relative(f"{inside}{finding.path}"), max(1, finding.line)
+    return relative(root or shown(report.name)), 1
 
 
 def relative(path: str) -> str:
@@ -80,10 +87,19 @@ def relative(path: str) -> str:
 
 
 def repository(name: str) -> str:
-    """An image's name without its tag and digest, and without the word for where it is."""
+    """An image's name without its tag and digest, and without the words for where it is: of one in a layout or an
+    archive the name that it has there, else the file's."""
     from kezuri.oci.reference import Reference
 
-    reference = Reference.maybe(name.removeprefix("docker://").removeprefix("store:"))
+    found = _WHERE.match(name)
+    if found is not None and found[1]:
+        path, _, inner = name[found.end() :].partition(":")
+        if not inner:
+            return path.rstrip("/").rpartition("/")[2].removesuffix(".tar") or "image"
+        name = inner
+    elif found is not None:
+        name = name[found.end() :]
+    reference = Reference.maybe(name)
     return name if reference is None else reference.path
 
 

@@ -1,6 +1,6 @@
 """The bill of an image or a directory: the packages that its records and its config tell of, each with its layer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kezuri.advisories.coordinates import Distribution, distribution_of
 from kezuri.anatomy.dissection import Dissection
@@ -46,10 +46,15 @@ def bill_of(image: Dissection, kind: str = "image") -> Bill:
         config.created,
         distribution,
         layers,
-        tuple(sorted(components, key=_order)),
+        ordered(components),
         bases[-1] if bases else "",
         tuple(dict.fromkeys(told)),
     )
+
+
+def ordered(components: Iterable[Component]) -> tuple[Component, ...]:
+    """Components in the order that a bill has them in."""
+    return tuple(sorted(components, key=_order))
 
 
 def _order(component: Component) -> tuple[str, str, str, tuple[str, ...], str, int]:

@@ -10,16 +10,18 @@ _VENDORS: Final = (
     "1password", "adoptium", "amazon.com", "anchore", "aquasecurity", "azul.com", "bitnami", "chef.io",
     "chrome linux team", "clickhouse", "cloudera", "cloudflare", "confluent", "couchbase", "couchdb.apache.org",
     "cudatools@nvidia.com", "datadoghq", "docker.com", "dynatrace", "elastic.co", "elasticsearch",
-    "erlang-solutions", "f5.com", "gcsfuse", "github.com", "gitlab.com", "google cloud cli", "grafana",
-    "haproxy.com", "hashicorp", "hortonworks", "influxdata", "influxdb.com", "jenkins", "k6.io", "konghq.com",
-    "kubernetes", "mariadb.com", "mariadb.org", "microsoft", "mongodb", "mysql", "neo4j", "netdata", "newrelic",
-    "nginx.com", "nodesource", "obs://", "openrobotics.org", "opensearch", "oracle.com", "percona", "puppet",
-    "rabbitmq.com", "redis.com", "redislabs", "saltstack", "sapmachine", "signalwire", "snyk.io", "sonatype",
-    "splunk", "sury.org", "tailscale", "teleport", "timescale", "treasure-data", "treasuredata", "varnish-software",
+    "erlang-solutions", "f5.com", "gcsfuse", "google cloud cli", "grafana", "haproxy.com", "hashicorp",
+    "hortonworks", "influxdata", "influxdb.com", "jenkins", "k6.io", "konghq.com", "kubernetes", "mariadb.com",
+    "mariadb.org", "microsoft", "mongodb", "mysql", "neo4j", "netdata", "newrelic", "nginx.com", "nodesource",
+    "obs://", "openrobotics.org", "opensearch", "oracle.com", "percona", "puppet", "rabbitmq.com", "redis.com",
+    "redislabs", "saltstack", "sapmachine", "signalwire", "snyk.io", "sonatype", "splunk", "support@gitlab.com",
+    "sury.org", "tailscale", "teleport", "timescale", "treasure-data", "treasuredata", "varnish-software",
     "vector.dev", "victoriametrics", "wazuh", "wso2", "yarnpkg", "zabbix",
 )  # fmt: skip
 """Who looks after packages of repositories that are no distribution's, as they write it into them. Of the 63,678
 packages of Debian 12 none is taken for one of them."""
+_OF_APK: Final = ("nginx-packaging@", "@nginx.com", "@docker.com", "@hashicorp.com", "@datadoghq.com", "@newrelic.com")
+"""The same of packages of apk: those who look after Alpine's own write from wherever they work."""
 _EXACTLY: Final = ("github", "hashicorp")
 _VERSIONS: Final = re.compile(
     r"(?:nodesource|pgdg|\+0~\d{8}|deb\.sury|~(?:bookworm|bullseye|buster|trixie|jammy|focal|noble)\b|"
@@ -71,14 +73,13 @@ class Origins:
         return found
 
     def _foreign(self, package: Package) -> bool:
+        vendor = package.vendor.lower()
         if package.ecosystem == "rpm":
-            vendor = package.vendor.lower()
             return bool(vendor and self._vendors and not vendor.startswith(self._vendors))
-        if package.ecosystem != "deb":
-            return False
+        if package.ecosystem == "apk":
+            return any(word in vendor for word in _OF_APK)
         if _VERSIONS.search(package.version):
             return True
         if self._own is not None and self._own.search(package.vendor):
             return False
-        vendor = package.vendor.lower()
         return vendor in _EXACTLY or any(word in vendor for word in _VENDORS)

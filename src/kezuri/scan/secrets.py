@@ -68,9 +68,11 @@ _SETTINGS: Final = re.compile(
     r"(?:^|/)(?:\.env(?:\.[\w-]+)?|[^/]+\.(?:env|ya?ml|json|toml|ini|cfg|conf|config|properties|xml|sh|bash|py|js|mjs|cjs|ts"
     r"|rb|php|go|java|kt|cs|tf|tfvars|sql)|\.git/config|\.\w+_history|Dockerfile)$"
 )
-_LOCKS: Final = re.compile(
+_NO_SETTINGS: Final = re.compile(
     r"(?:^|/)(?:[^/]*lock[^/]*|composer\.json|manifest\.json|[^/]*\.min\.js|messages[^/]*)$|locale|i18n"
+    r"|(?:_test\.go|[._-](?:test|spec)s?\.[cm]?[jt]sx?|_(?:test|spec)\.(?:py|rb)|(?:^|/)(?:test_[^/]*|conftest)\.py)$"
 )
+"""Lock files, translations and tests: what looks random there is none."""
 _LARGEST_GUESSED: Final = 256 << 10
 _MOST_OF_A_FILE: Final = 20
 _MOST: Final = 2000
@@ -110,7 +112,7 @@ class SecretFiles(Secrets):
         text = data.at(0, item.entry.size)
         path = item.path
         found = list(secrets_of(path, text))
-        if len(text) <= _LARGEST_GUESSED and _SETTINGS.search(path) and not _LOCKS.search(path):
+        if len(text) <= _LARGEST_GUESSED and _SETTINGS.search(path) and not _NO_SETTINGS.search(path):
             also = (*passwords_in_urls(text), *guessed(text))
             found += [one for one in also if not any(one.start < s.end and s.start < one.end for s in found)]
         found.sort(key=lambda secret: secret.start)
@@ -132,7 +134,7 @@ def secret_findings(image: Image) -> Iterator[Finding]:
     """What an image gives away: never the secret itself. KezuriError where its layers cannot be read."""
     gathered = image.gathered(SecretFiles)
     yield from (_in_file(image, hit) for hit in sorted(gathered.hits))
-    yield from _in_config(image)
+    yield from secrets_of_config(image)
     if gathered.left:
         image.unchecked(f"{gathered.left:,} files were not searched for secrets: there are too many of them")
     if gathered.more:
@@ -162,7 +164,8 @@ def _in_file(image: Image, hit: Hit) -> Finding:
     )
 
 
-def _in_config(image: Image) -> Iterator[Finding]:
+def secrets_of_config(image: Image) -> Iterator[Finding]:
+    """What its config and its history give away; no layer is read for it."""
     told: set[bytes] = set()
     for line in image.history.lines:
         raw = line.whole.encode("utf-8", "surrogateescape")

@@ -10,7 +10,6 @@ from time import monotonic
 from typing import NamedTuple
 
 from kezuri.diagnostics import KezuriError
-from kezuri.linux.disk import disk_error
 from kezuri.registry.retry import Stall, Stopped
 from kezuri.registry.wire import Answer, TransportError
 from kezuri.source.http_exchange import HttpExchange, Wanted
@@ -49,7 +48,8 @@ class HttpFile:
     ) -> None:
         """`authorization` is what the URL's own host gets as Authorization (empty: nothing)."""
         self._exchange = exchange
-        self._path = path
+        self.path = path
+        """Where the file is when it came."""
         self._part = f"{path}.part"
         self._note = f"{path}.json"
         self._cancel = cancel
@@ -60,21 +60,19 @@ class HttpFile:
 
     def fetch(self, known: Known, told: Callable[[int, int], None]) -> Fetched | None:
         """The file, or None when it is still the `known` one. `told` hears how many bytes are there of how many (0: not
-        known). KezuriError when it does not come, or is not what its server says of it."""
+        known). KezuriError when it does not come, or is not what its server says of it; OSError when the disk does
+        not take it."""
         self._told = told
         whole = self._whole()
         if whole is not None:
             known = whole.known
         self._ask(known)
-        try:
-            fetched = self._exchange.get(self._wanted, lambda answer: self._take(answer, known))
-            return fetched or whole
-        except OSError as error:
-            raise disk_error(error, self._path) from error
+        fetched = self._exchange.get(self._wanted, lambda answer: self._take(answer, known))
+        return fetched or whole
 
     def forget(self) -> None:
         """Remove what is kept of it."""
-        for path in (self._path, self._part, self._note):
+        for path in (self.path, self._part, self._note):
             with suppress(OSError):
                 os.unlink(path)
 
@@ -98,9 +96,9 @@ class HttpFile:
                 note = json.load(file)
             if note["url"] != self._wanted.url or not note["digest"]:
                 return None
-            digest, size = _hashed(self._path)
+            digest, size = _hashed(self.path)
             known = Known(str(note["etag"]), str(note["modified"]))
-            return Fetched(self._path, known, digest, size) if digest == note["digest"] else None
+            return Fetched(self.path, known, digest, size) if digest == note["digest"] else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -130,8 +128,9 @@ class HttpFile:
             self._write_note(said, total)
         try:
             with open(self._part, "r+b" if start else "wb") as file:
-                file.seek(start)
-                file.truncate()
+                if start:
+                    file.truncate(start)
+                    file.seek(start)
                 self._pour(answer, file.write, start, start + total if total is not None else 0)
                 file.flush()
                 os.fsync(file.fileno())
@@ -139,9 +138,9 @@ class HttpFile:
             self._ask(known)
             raise
         digest, size = self._verified(answer, whole=not start)
-        os.replace(self._part, self._path)
+        os.replace(self._part, self.path)
         self._write_note(said, None, digest)
-        return Fetched(self._path, said, digest, size)
+        return Fetched(self.path, said, digest, size)
 
     def _start(self, answer: Answer) -> int:
         """Where the body of the answer begins in the file: it is the rest that was asked for, or all of it."""

@@ -259,6 +259,8 @@ def _listing(name: str) -> str:
     """What lies in `listings` and is of no layer of the store."""
     if name.startswith("anatomy-"):
         return "what an image is made of, in figures"
+    if name.startswith("base-"):
+        return "packages in a layer of a base image"
     if name.startswith("bill-"):
         return "which packages an image consists of"
     if name.startswith("inside-"):

@@ -21,7 +21,7 @@ _PLAIN: Final = re.compile(
     rb"(?i)example|sample|dummy|placeholder|change|your|test|xxxx|0000|1234|abcd|/usr/|/etc/|/run/"
 )
 _HEX: Final = re.compile(rb"[0-9a-fA-F]{32,}\Z")
-_WORDY: Final = re.compile(rb"[A-Z]?[a-z]{5,}")
+_WORDY: Final = re.compile(rb"[A-Z][a-z]{4,}|[a-z]{6,}")
 _LINE: Final = 500
 """Longer lines are nobody's settings, but a program that was made small."""
 
@@ -40,8 +40,8 @@ def guessed(data: bytes) -> Iterator[Secret]:
 
 
 def random_looking(value: bytes) -> bool:
-    """Whether nobody has thought of these characters: letters of both cases with digits among them, or hexadecimal
-    digits, as evenly spread as chance spreads them; no words, paths and names."""
+    """Whether nobody has thought of these characters: letters with digits among them, or hexadecimal digits, as evenly
+    spread as chance spreads them; no words, paths and names."""
     if _PLAIN.search(value):
         return False
     if _HEX.match(value):
@@ -49,9 +49,12 @@ def random_looking(value: bytes) -> bool:
     digits = sum(48 <= byte <= 57 for byte in value)
     lower = sum(97 <= byte <= 122 for byte in value)
     upper = sum(65 <= byte <= 90 for byte in value)
-    if digits < 2 or lower < 2 or upper < 2 or value.count(b".") > 2 or value.count(b"/") > 3:
+    if value.count(b".") > 2 or value.count(b"/") > 3 or sum(map(len, _WORDY.findall(value))) * 2 >= len(value):
         return False
-    return entropy(value) >= 3.6 and sum(map(len, _WORDY.findall(value))) * 2 < len(value)
+    if lower >= 2 and upper >= 2:
+        return digits >= 2 and entropy(value) >= (3.6 if len(value) >= 20 else 3.3)
+    # Of one case alone there must be more of it.
+    return len(value) >= 24 and digits >= 4 and lower + upper >= 4 and entropy(value) >= 3.8
 
 
 def entropy(value: bytes) -> float:

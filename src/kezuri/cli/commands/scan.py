@@ -85,6 +85,9 @@ COMMAND = Command(
             ("--skip-dirs", "--skip-files"), "repeated", "Leave out what is in these, by a pattern of paths", "PATTERN"
         ),
         Option(
+            ("--strict",), "flag", "Fail if anything that was asked for is not known: no data, old data, unread layers"
+        ),
+        Option(
             ("--vex",),
             "repeated",
             "Leave out what an OpenVEX document says does no harm; `attached`: what is beside the image",
@@ -131,7 +134,7 @@ def execute(invocation: Invocation) -> int:
         not each.ignored and each.kind == "end-of-life" and each.note == "ended" for each in report.findings
     ):
         return ended
-    return 0
+    return (code or 1) if report.told and parsed.flag("--strict") else 0
 
 
 def _as_trivy(invocation: Invocation) -> None:
