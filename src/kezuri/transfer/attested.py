@@ -133,7 +133,7 @@ def _may_hold(media_type: str) -> bool:
 def _document(data: bytes) -> Any:
     """A document; ValueError for what is none, or would take far more memory than bytes."""
     if sum(map(data.count, (b"{", b"[", b","))) > _MOST_VALUES:
-        raise ValueError(f"more than {_MOST_VALUES}")
+        raise ValueError(_MOST_VALUES)
     return json.loads(data.decode("utf-8-sig"))
 
 
