@@ -92,6 +92,23 @@ def test_data_that_name_each_package_are_asked_for_each() -> None:
     assert found.name == "openssl-libs"
 
 
+@pytest.mark.parametrize(
+    ("kind", "id", "found"),
+    [
+        ("deb", "alpine", ("deb", "")),
+        ("rpm", "debian", ("rpm", "")),
+        ("apk", "rocky", ("apk", "")),
+        ("deb", "debian", ("Debian", "12")),
+        ("rpm", "fedora", ("Fedora", "12")),
+        ("apk", "somebody", ("somebody", "12")),
+    ],
+)
+def test_packages_of_another_manager_are_not_the_distributions(kind: str, id: str, found: tuple[str, str]) -> None:
+    at = coordinates(Package(kind, "openssl", "1"), Distribution(id, "12"))
+    assert at is not None
+    assert (at.ecosystem, at.release) == found
+
+
 def test_os_release_as_a_shell_reads_it() -> None:
     text = (
         '# x\nID="debian"\nVERSION_ID=12\nPRETTY_NAME=\'Debian "12"\'\nID_LIKE="a b"\nVERSION_CODENAME=bookworm\n'

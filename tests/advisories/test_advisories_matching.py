@@ -155,6 +155,26 @@ def test_versions_that_cannot_be_compared_are_told_and_hide_nothing() -> None:
     assert match(data, [Package("npm", "x", "")], Distribution()).unordered == (0,)
 
 
+def test_packages_of_a_kind_that_no_data_tells_of_are_told() -> None:
+    data = Memory([entry("GHSA-1", ("npm", "", "x"), range_of("0"))])
+    packages = [Package("swift", "x", "1"), Package("swift", "y", ""), Package("npm", "z", "", built_here=True)]
+    found = match(data, packages, Distribution())
+    assert (found.matches, found.uncovered, found.unordered) == ((), (("swift", "", 2),), ())
+
+
+def test_packages_without_a_version_are_told_where_an_advisory_names_them() -> None:
+    data = Memory(
+        [
+            entry("GO-1", ("Go", "", "example.com/known"), range_of("0")),
+            entry("GO-2", ("Go", "", "example.com/sound"), status="not-affected"),
+        ]
+    )
+    packages = [Package("golang", name, "", namespace="example.com") for name in ("known", "sound", "own")]
+    packages.append(Package("golang", "", "", built_here=True))
+    found = match(data, packages, Distribution())
+    assert (found.matches, found.uncovered, found.unordered) == ((), (), (0,))
+
+
 def test_listed_versions_are_found_however_they_are_written() -> None:
     data = Memory([entry("PYSEC-1", ("PyPI", "", "x"), versions=("1.0", "1.1"))])
     versions = ["1.0", "1.0.0", "1.1rc1", "1.1"]

@@ -89,6 +89,16 @@ def test_directories_and_documents_have_bills_too(sbom: Any, tmp_path: Path) -> 
     assert "libssl3" in sbom("bill.json")[1] and "libssl3" in sbom("sbom:bill.json")[1]
 
 
+def test_an_image_of_the_store_comes_before_a_directory_of_its_name(sbom: Any, tmp_path: Path) -> None:
+    image = archive(tmp_path / "image.tar", LAYERS)
+    (tmp_path / "app").mkdir()
+    assert json.loads(sbom("--format=json", "app")[1])["kind"] == "directory"
+    console = Console(io.StringIO(), io.StringIO(), {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"})
+    assert call(("copy", "-q", image, "store:app"), console) == 0
+    assert json.loads(sbom("--format=json", "app")[1])["kind"] == "image"
+    assert json.loads(sbom("--format=json", "./app")[1])["kind"] == "directory"
+
+
 def test_archives_and_layouts_are_known_by_what_is_in_them(sbom: Any, tmp_path: Path) -> None:
     image = archive(tmp_path / "image.tar", LAYERS)
     first = sbom("--format=json", image)[1]

@@ -73,6 +73,9 @@ _DISTRIBUTIONS: Final = {
 """What the ids of os-release are called in advisories. Distributions made out of another are not in it: their packages
 are rebuilt and numbered by themselves, and what the other says of its own is not true of them."""
 
+_KEPT_BY: Final = {"Debian": "deb", "Ubuntu": "deb", "Alpine": "apk", "Wolfi": "apk", "Chainguard": "apk"}
+"""By which package manager a distribution's packages are kept; those of the others by rpm."""
+
 _ROLLING: Final = frozenset(("Wolfi", "Chainguard"))
 _WHOLE: Final = frozenset(("Ubuntu", "Fedora", "SUSE", "openSUSE", "Photon OS", "openEuler", "Azure Linux"))
 """Distributions whose releases are whole versions (`22.04`); those of the others are the number before the dot."""
@@ -120,6 +123,9 @@ def coordinates(package: Package, distribution: Distribution) -> Coordinates | N
 
 def _of_system(package: Package, distribution: Distribution) -> Coordinates:
     ecosystem, release = of_distribution(distribution)
+    if distribution.id in _DISTRIBUTIONS and _KEPT_BY.get(ecosystem, "rpm") != package.ecosystem:
+        # Packages that another package manager keeps than the distribution's are of another distribution.
+        ecosystem, release = package.ecosystem, ""
     scheme = _SYSTEM[package.ecosystem]
     name, version = package.name, package.version
     if ecosystem not in _BINARY:

@@ -45,10 +45,7 @@ class _About(NamedTuple):
     fixed: tuple[str, ...]
 
 
-_NUMBERED: Final = frozenset(
-    ("deb", "apk", "rpm", "npm", "pypi", "golang", "cargo", "maven", "gem", "composer", "nuget")
-)
-"""Kinds of packages that are told as not comparable where their record has no version."""
+_NO_VERSION: Final = "\0"
 _WORST: Final = {status: place for place, status in enumerate(("affected", "wont-fix", "undetermined"))}
 _BY_SCORE: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
 
@@ -59,15 +56,17 @@ def match(database: Database, packages: Sequence[Package], distribution: Distrib
     places: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     found: dict[int, Coordinates] = {}
     unordered: set[int] = set()
+    uncovered: Counter[tuple[str, str]] = Counter()
     for number, package in enumerate(packages):
-        at = coordinates(package, distribution)
+        if not package.name:
+            continue
+        # One without a version is looked for, too: where an advisory names it, that it cannot be judged is told.
+        at = coordinates(package if package.version else package._replace(version=_NO_VERSION), distribution)
         if at is None:
-            if package.name and package.ecosystem in _NUMBERED and not package.built_here:
-                unordered.add(number)
+            uncovered[package.ecosystem, ""] += 1
             continue
         found[number] = at
         places[at.ecosystem, at.release][at.name].append(number)
-    uncovered: Counter[tuple[str, str]] = Counter()
     about: dict[int, list[_About]] = defaultdict(list)
     for (ecosystem, release), names in places.items():
         runtimes = ecosystem == "runtime"
@@ -104,6 +103,8 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
     hide that another one holds."""
     if affected.status == "not-affected":
         return None
+    if at.version == _NO_VERSION:
+        return Unordered(at.scheme, "")
     if at.scheme == "rpm":
         kept = tuple([each for each in affected.ranges if of_its_build(at.version, each)])
         if affected.ranges and not kept and not affected.versions:

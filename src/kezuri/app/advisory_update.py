@@ -270,7 +270,8 @@ class _Once:
 
         host = str(Host.of(request.url))
         if host in self._away:
-            raise self._away[host]
+            # Of this kind, it is not tried again after a while.
+            raise TransportError("refused", self._away[host].origin, self._away[host].message)
         try:
             return self._transport.send(request)
         except TransportError as error:

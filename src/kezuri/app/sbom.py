@@ -16,8 +16,8 @@ _MOST_DOCUMENT: Final = 512 << 20
 
 class BillRequest(NamedTuple):
     """What a bill is wanted of: `subject` is an image as `kezuri ls` finds it, `dir:PATH` a root directory, `sbom:PATH`
-    a CycloneDX or SPDX document, or the path of any of them that is there. `platform` and `base` are as in
-    `app.anatomy.Named`."""
+    a CycloneDX or SPDX document, or the path of any of them that is there; a bare word is looked for in the store
+    first. `platform` and `base` are as in `app.anatomy.Named`."""
 
     subject: str
     platform: str = ""
@@ -27,7 +27,7 @@ class BillRequest(NamedTuple):
 def bill(settings: Settings, request: BillRequest) -> Bill:
     """The bill of the subject: nothing is unpacked, and what was read of a layer once is kept. KezuriError when there
     is no such subject, or it cannot be read."""
-    subject = placed(request.subject)
+    subject = request.subject if _in_store(settings, request.subject) else placed(request.subject)
     request = request._replace(subject=subject)
     if subject.startswith("sbom:"):
         return _of_document(subject.removeprefix("sbom:"))
@@ -62,6 +62,20 @@ def bill_of_found(session: "Session", found: "FoundImage") -> Bill:
         if image.naming.whole and not any(layer.unread for layer in image.layers):
             kept.save(key, known)
     return known._replace(name=found.name)
+
+
+def _in_store(settings: Settings, subject: str) -> bool:
+    """Whether a word that could be the path of something here is the name of an image of the store, too: then it is
+    that, and `./NAME` is the path."""
+    if "/" in subject or subject.startswith(".") or not os.path.lexists(subject):
+        return False
+    from kezuri.app.session import Session
+    from kezuri.diagnostics import KezuriError
+    from kezuri.images.kept import find_all
+
+    with suppress(KezuriError), Session(settings, reading=True) as session:
+        return bool(find_all(session.store, subject))
+    return False
 
 
 def placed(subject: str) -> str:

@@ -26,6 +26,8 @@ def title(figure: Figure, phrase: Phrase) -> str:
         "pull": phrase("Pull"),
         "user": phrase("User"),
         "setid": phrase("Set-id files"),
+        "faults": phrase("Known faults"),
+        "faults.severe": phrase("Known faults, critical and high"),
         "findings.dockerfile": phrase("Findings in the Dockerfile"),
         "findings.image": phrase("Findings in the image"),
     }

@@ -1,0 +1,45 @@
+"""`db import`: what was brought along, all of it or nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.app.app_advisories import Place, a_place, kev, osv
+
+from kezuri.advisories.database import Database
+from kezuri.app.advisories import import_data
+from kezuri.diagnostics import KezuriError
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with a_place(tmp_path) as made:
+        yield made
+
+
+def test_import_is_all_or_nothing(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "good.zip").write_bytes(osv("PYSEC-1"))
+    (tmp_path / "bad.json").write_bytes(kev("CVE-1-1")[:-20])
+    paths = [str(tmp_path / "good.zip"), str(tmp_path / "bad.json")]
+    with pytest.raises(KezuriError, match=r"bad\.json"):
+        import_data(place.settings, paths, place.heard)
+    assert not place.path.exists()
+    done = import_data(place.settings, paths[:1], place.heard)
+    assert [change.data.entries for change in done.changes] == [1]
+
+
+def test_a_database_that_was_brought_along(place: Place, tmp_path: Path) -> None:
+    """From a machine with a network to one without: what it has is taken over, with its dates."""
+    place.serve()
+    place.update("osv/PyPI", "kev")
+    (tmp_path / "own.zip").write_bytes(osv("PYSEC-9"))
+    (tmp_path / "go.zip").write_bytes(osv("GO-1", ecosystem="Go"))
+    other = place.settings._replace(db=str(tmp_path / "other.db"))
+    import_data(other, [str(tmp_path / "own.zip"), str(tmp_path / "go.zip")], place.heard)
+    import_data(other, [str(place.path)], place.heard)
+    with Database.open(other.db) as database:
+        database.verify()
+        assert {data.name: bool(data.checked) for data in database.data()}["osv/PyPI"]
+        assert [found for found, _ in database.about("Go", "", ["of-GO-1"])] == ["of-GO-1"]
+        keys = [hit.key for _, hit in database.about("PyPI", "", ["of-pysec-2"])]
+        assert [one.id for one in database.advisories(keys).values()] == ["PYSEC-2"]
