@@ -115,6 +115,19 @@ def test_a_distroless_image_whose_runtime_nobody_tells_is_counted_in_part(here: 
     assert any("nothing tells of its runtime" in line for line in advice.told)
 
 
+def test_a_scan_of_the_same_image_finds_the_same_faults(here: Here, tmp_path: Path) -> None:
+    from kezuri.app.sbom import BillRequest
+    from kezuri.app.scan import ScanRequest, scan
+
+    own = here.ask("node:24").base.row.counts
+    settings = Settings(str(tmp_path / "store"), db=str(tmp_path / "advisories.db"))
+    image = BillRequest(f"{here.place}:docker.io/library/node:24", "linux/amd64")
+    report = scan(settings, ScanRequest(image, scanners=("vuln",)))
+    found = {each.id: each.severity for each in report.findings if each.kind == "vulnerability"}
+    assert own is not None and len(found) == own.total == 4
+    assert [list(found.values()).count(word) for word in ("critical", "high", "medium", "low")] == [1, 1, 0, 2]
+
+
 def test_a_second_look_reads_no_layer(here: Here) -> None:
     first = here.ask(f"{here.place}:docker.io/library/node:24")
     again = here.ask(f"{here.place}:docker.io/library/node:24")
