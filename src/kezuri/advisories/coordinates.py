@@ -54,6 +54,9 @@ _DISTRIBUTIONS: Final = {
     "alpine": "Alpine",
     "wolfi": "Wolfi",
     "chainguard": "Chainguard",
+    "minimos": "MinimOS",
+    "echo": "Echo",
+    "alpaquita": "Alpaquita",
     "rhel": "Red Hat",
     "rocky": "Rocky Linux",
     "almalinux": "AlmaLinux",
@@ -73,11 +76,14 @@ _DISTRIBUTIONS: Final = {
 """What the ids of os-release are called in advisories. Distributions made out of another are not in it: their packages
 are rebuilt and numbered by themselves, and what the other says of its own is not true of them."""
 
-_KEPT_BY: Final = {"Debian": "deb", "Ubuntu": "deb", "Alpine": "apk", "Wolfi": "apk", "Chainguard": "apk"}
+_KEPT_BY: Final = {
+    **dict.fromkeys(("Debian", "Ubuntu", "Echo"), "deb"),
+    **dict.fromkeys(("Alpine", "Wolfi", "Chainguard", "MinimOS", "Alpaquita"), "apk"),
+}
 """By which package manager a distribution's packages are kept; those of the others by rpm."""
 
-_ROLLING: Final = frozenset(("Wolfi", "Chainguard"))
-_WHOLE: Final = frozenset(("Ubuntu", "Fedora", "SUSE", "openSUSE", "Photon OS", "openEuler", "Azure Linux"))
+_ROLLING: Final = frozenset(("Wolfi", "Chainguard", "MinimOS", "Echo"))
+_WHOLE: Final = frozenset(("Ubuntu", "Fedora", "SUSE", "openSUSE", "Photon OS", "openEuler"))
 """Distributions whose releases are whole versions (`22.04`); those of the others are the number before the dot."""
 
 _BINARY: Final = frozenset(("AlmaLinux", "Red Hat", "Oracle Linux", "Amazon Linux", "CentOS"))
@@ -173,7 +179,7 @@ def place(ecosystem: str) -> tuple[str, str]:
         found = re.match(r"(?:enterprise_linux|rhel_(?:eus|aus|tus|e4s|els))?:?(\d+)", rest)
         main = rest.startswith("enterprise_linux:")
         return (name, found[1]) if found and main else (ecosystem, "")
-    if name in ("Rocky Linux", "AlmaLinux", "Debian", "Amazon Linux", "Oracle Linux"):
+    if name in ("Rocky Linux", "AlmaLinux", "Debian", "Amazon Linux", "Oracle Linux", "Azure Linux"):
         return name, rest.partition(".")[0]
     return name, rest
 
