@@ -217,7 +217,11 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
     for ecosystem, release, number in matched.uncovered:
         named = f"{ecosystem} {release}".rstrip()
         source = _source(ecosystem, release)
-        if source:
+        if ecosystem == "runtime":
+            packages = (bill.components[each].package for each in numbers)
+            runtimes = [each.full_name for each in packages if each.ecosystem == "generic"]
+            yield f"the database has no data about runtimes themselves: {_listed(runtimes)}"
+        elif source:
             yield (
                 f"the database has no data about {named} (kezuri db update {source} fetches it); packages that could "
                 f"not be asked about: {number}"
