@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from tests.cli.test_cli_analyze import archive
 
+from kezuri.app.request import Settings
+from kezuri.app.sbom import BillRequest, bill
 from kezuri.app.sbom_directory import RootDirectory
 from kezuri.check.image.rule import ExampleLayer, Made
 from kezuri.cli.console import Console
 from kezuri.cli.main import call
+from kezuri.diagnostics import KezuriError
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "sbom.schema.json").read_text())
 STATUS = (
@@ -93,6 +96,10 @@ def test_an_image_of_the_store_comes_before_a_directory_of_its_name(sbom: Any, t
     image = archive(tmp_path / "image.tar", LAYERS)
     (tmp_path / "app").mkdir()
     assert json.loads(sbom("--format=json", "app")[1])["kind"] == "directory"
+    with pytest.raises(KezuriError, match="app"):
+        bill(
+            Settings(f"{tmp_path}/root", mirrors=(("docker.io", "http://127.0.0.1:1"),)), BillRequest("app", image=True)
+        )
     console = Console(io.StringIO(), io.StringIO(), {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"})
     assert call(("copy", "-q", image, "store:app"), console) == 0
     assert json.loads(sbom("--format=json", "app")[1])["kind"] == "image"

@@ -89,16 +89,12 @@ _WHOLE: Final = frozenset(("Ubuntu", "Fedora", "SUSE", "openSUSE", "Photon OS", 
 _BINARY: Final = frozenset(("AlmaLinux", "Red Hat", "Oracle Linux", "Amazon Linux", "CentOS"))
 """Distributions whose data name each package that is installed, rather than the source it was built from."""
 
-_DEBIAN: Final = {
-    "jessie": "8",
-    "stretch": "9",
-    "buster": "10",
-    "bullseye": "11",
-    "bookworm": "12",
-    "trixie": "13",
-    "forky": "14",
-    "duke": "15",
-}
+DEBIAN: Final = {
+    "buzz": "1.1", "rex": "1.2", "bo": "1.3", "hamm": "2.0", "slink": "2.1", "potato": "2.2", "woody": "3.0",
+    "sarge": "3.1", "etch": "4", "lenny": "5", "squeeze": "6", "wheezy": "7", "jessie": "8", "stretch": "9",
+    "buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14", "duke": "15",
+}  # fmt: skip
+"""The numbers of Debian's releases by their codenames; `sid` has none."""
 _SEPARATORS = re.compile(r"[-_.]+")
 _LOWERED: Final = frozenset(("NuGet", "Packagist", "Hex", "Pub"))
 _LINE = re.compile(r"\s*([A-Z][A-Z0-9_]*)=(.*)")
@@ -153,7 +149,7 @@ def of_distribution(distribution: Distribution) -> tuple[str, str]:
             return ecosystem, "edge"
         return ecosystem, "v" + ".".join(version.split(".")[:2])
     if ecosystem == "Debian" and not version:
-        return ecosystem, _DEBIAN.get(distribution.codename, distribution.codename)
+        return ecosystem, DEBIAN.get(distribution.codename, distribution.codename)
     if distribution.id == "opensuse-leap":
         return ecosystem, f"Leap {version}"
     if distribution.id == "opensuse-tumbleweed":

@@ -17,17 +17,20 @@ _MOST_DOCUMENT: Final = 512 << 20
 class BillRequest(NamedTuple):
     """What a bill is wanted of: `subject` is an image as `kezuri ls` finds it, `dir:PATH` a root directory, `sbom:PATH`
     a CycloneDX or SPDX document, or the path of any of them that is there; a bare word is looked for in the store
-    first. `platform` and `base` are as in `app.anatomy.Named`."""
+    first. `platform` and `base` are as in `app.anatomy.Named`. With `image` it is one, whatever has its name here."""
 
     subject: str
     platform: str = ""
     base: str = ""
+    image: bool = False
 
 
 def bill(settings: Settings, request: BillRequest) -> Bill:
     """The bill of the subject: nothing is unpacked, and what was read of a layer once is kept. KezuriError when there
     is no such subject, or it cannot be read."""
-    subject = request.subject if _in_store(settings, request.subject) else placed(request.subject)
+    if request.image or _in_store(settings, request.subject):
+        return _of_image(settings, request)
+    subject = placed(request.subject)
     request = request._replace(subject=subject)
     if subject.startswith("sbom:"):
         return _of_document(subject.removeprefix("sbom:"))

@@ -50,7 +50,7 @@ def subject(parsed: Parsed) -> "tuple[str, BillRequest]":
         name = f"dir:{name}"
     if word == "sbom" and not name.startswith("sbom:"):
         name = f"sbom:{name}"
-    return word, BillRequest(name, parsed.text("--platform"), parsed.text("--base"))
+    return word, BillRequest(name, parsed.text("--platform"), parsed.text("--base"), word == "image")
 
 
 def request(parsed: Parsed, subject: "BillRequest", word: str) -> "ScanRequest":
