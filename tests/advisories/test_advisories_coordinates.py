@@ -22,6 +22,8 @@ from kezuri.packages.package import Package
         ("fedora", "40", "", ("Fedora", "40")),
         ("opensuse-leap", "15.6", "", ("openSUSE", "Leap 15.6")),
         ("opensuse-tumbleweed", "20240101", "", ("openSUSE", "Tumbleweed")),
+        ("azurelinux", "3.0", "", ("Azure Linux", "3")),
+        ("minimos", "20250101", "", ("MinimOS", "")),
         ("raspbian", "12", "bookworm", ("raspbian", "12")),
         ("", "", "", ("", "")),
     ],

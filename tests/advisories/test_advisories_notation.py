@@ -55,6 +55,15 @@ def test_what_parts_refuse_json_refuses(data: bytes) -> None:
     assert found == json.loads(data.decode())
 
 
+def test_no_more_is_read_than_a_part_needs() -> None:
+    stream = io.BytesIO(b"{" + b",".join(b'"%d": "%s"' % (number, b"x" * 1000) for number in range(10_000)) + b"}")
+    members = Parts(stream, "x").members()
+    for _ in range(3):
+        next(members)
+    assert stream.tell() <= 2 << 20
+    assert sum(1 for _ in members) == 9_997
+
+
 def test_a_part_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notation, "LARGEST_PART", 1 << 20)
     with pytest.raises(KezuriError, match="no value within"):

@@ -156,6 +156,12 @@ def test_kinds_and_other_systems() -> None:
     assert only(document(id="CVE-2024-1000", affected=[ended])).affected[0].status == "wont-fix"
 
 
+def test_bitnamis_programs_are_runtimes() -> None:
+    for given, wanted in (("python", ("runtime", "python")), ("apache", ("runtime", "httpd")), ("x", ("Bitnami", "x"))):
+        affected = only(document(id="BIT-x-2024-1", affected=[package("Bitnami", given)])).affected[0]
+        assert (affected.ecosystem, affected.name) == wanted
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -59,6 +59,12 @@ def test_archives_and_directories_hold_the_same(tmp_path: Path) -> None:
     assert is_archive(str(tmp_path / "deflated")) and not is_archive(str(tmp_path / "one.json.xz"))
 
 
+def test_what_begins_with_a_dot_is_left_out(tmp_path: Path) -> None:
+    hidden = {**FILES, "x/.github/workflow.yml": b"", ".osv.json": b""}
+    assert read(zipped(tmp_path / "x.zip", hidden)) == FILES
+    assert read(tarred(tmp_path / "x.tar", hidden, "w")) == FILES
+
+
 def test_archives_with_something_before_and_behind(tmp_path: Path) -> None:
     path = zipped(tmp_path / "x.zip", FILES)
     path.write_bytes(path.read_bytes())

@@ -79,6 +79,21 @@ def test_distroless_images_of_the_same_runtime() -> None:
     assert not [each for each in chosen("node:25-slim").candidates if each.way == "distroless"]
 
 
+def test_what_could_replace_a_distroless_image() -> None:
+    choice = chosen("gcr.io/distroless/nodejs20-debian12:nonroot")
+    host = "gcr.io/distroless/"
+    assert [(each.name.removeprefix(host), each.way) for each in choice.candidates] == [
+        ("nodejs20-debian13:nonroot", "same"),
+        ("nodejs24-debian13:nonroot", "newer"),
+        ("nodejs24-debian12:nonroot", "newer"),
+        ("nodejs22-debian13:nonroot", "newer"),
+        ("nodejs22-debian12:nonroot", "newer"),
+    ]
+    static = chosen("gcr.io/distroless/static-debian12")
+    assert names(static) == [f"{host}static-debian13:latest"] and static.made is None
+    assert not chosen("gcr.io/distroless/static").candidates
+
+
 def test_no_newer_line_is_offered_whose_life_is_over() -> None:
     choice = choose(
         Reference.parse("node:22-slim"), CATALOGUE, None, "amd64", 10, lambda reference, tag: tag.number[0] == 26

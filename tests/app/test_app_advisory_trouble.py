@@ -208,3 +208,29 @@ def test_killed_in_the_middle(place: Place, tmp_path: Path) -> None:
     assert place.server.asked[0][1].get("if-none-match") == '"big"'
     assert place.entries() == {"osv/PyPI": 20000, "kev": 1}
     assert sorted(file.name for file in place.path.parent.iterdir()) == ["advisories.db", "advisories.db.lock"]
+
+
+@pytest.mark.slow
+def test_an_authority_of_ones_own(place: Place, tmp_path: Path) -> None:
+    """A mirror behind TLS whose certificate nobody else vouches for: refused with what to do, then trusted."""
+    import ssl
+
+    place.serve()
+    certificate, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    place.server.socket = context.wrap_socket(place.server.socket, server_side=True)
+    settings = place.settings._replace(db_origins=(("kev", f"https://localhost:{place.server.server_port}/kev"),))
+    with pytest.raises(KezuriError) as raised:
+        update(settings, ["kev"], place.heard)
+    assert "is not trusted" in raised.value.diagnostics[1].message
+    assert "ca-certificates" in raised.value.diagnostics[1].hint
+    assert (
+        update(settings._replace(ca_certificates=str(certificate)), ["kev"], place.heard).changes[0].data.entries == 1
+    )

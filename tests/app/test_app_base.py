@@ -94,6 +94,40 @@ def test_the_base_of_a_dockerfile_and_what_could_replace_it(here: Here, tmp_path
     assert named.base.name == "node:26-trixie-slim"
 
 
+def test_a_name_alone_is_looked_for_in_the_place(here: Here) -> None:
+    assert figures(here.ask("node:24")) == figures(here.ask(f"{here.place}:docker.io/library/node:24"))
+    assert here.ask("node:26-trixie-slim").base.how == "itself"
+    with pytest.raises(KezuriError):
+        here.ask("node:nothing")
+
+
+def test_a_distroless_image_whose_runtime_nobody_tells_is_counted_in_part(here: Here) -> None:
+    status = dpkg("12", zlib="1.0")["var/lib/dpkg/status"].split("\n\n")
+    records = {
+        f"var/lib/dpkg/status.d/{number}": text for number, text in enumerate(status) if "base" in text or "zl" in text
+    }
+    here.layout.add(
+        "gcr.io/distroless/nodejs24-debian12:latest", {"etc/os-release": "ID=debian\nVERSION_ID=12\n", **records}
+    )
+    advice = here.ask("node:24")
+    (row,) = [row for row in advice.rows if row.way == "distroless"]
+    assert row.counts is not None and row.counts.partial and row.counts.badness[:4] == (0, 1, 0, 1) and not row.shell
+    assert any("nothing tells of its runtime" in line for line in advice.told)
+
+
+def test_a_scan_of_the_same_image_finds_the_same_faults(here: Here, tmp_path: Path) -> None:
+    from kezuri.app.sbom import BillRequest
+    from kezuri.app.scan import ScanRequest, scan
+
+    own = here.ask("node:24").base.row.counts
+    settings = Settings(str(tmp_path / "store"), db=str(tmp_path / "advisories.db"))
+    image = BillRequest(f"{here.place}:docker.io/library/node:24", "linux/amd64")
+    report = scan(settings, ScanRequest(image, scanners=("vuln",)))
+    found = {each.id: each.severity for each in report.findings if each.kind == "vulnerability"}
+    assert own is not None and len(found) == own.total == 4
+    assert [list(found.values()).count(word) for word in ("critical", "high", "medium", "low")] == [1, 1, 0, 2]
+
+
 def test_a_second_look_reads_no_layer(here: Here) -> None:
     first = here.ask(f"{here.place}:docker.io/library/node:24")
     again = here.ask(f"{here.place}:docker.io/library/node:24")

@@ -251,6 +251,7 @@ def test_words_of_trivy(scan: Scan) -> None:
         code, _, err = scan(*words)
         assert code, words
     assert scan("sbom", "nowhere.json")[0]
+    assert "needs what is to be scanned" in scan("image")[2]
 
 
 def test_every_option_of_trivy_is_taken_or_answered() -> None:

@@ -189,6 +189,7 @@ def test_a_document_within_others() -> None:
         (b'{"a":' * 200_000, "nested too deep"),
         (b'{"a": ' + b"1" * 10_000 + b"}", "not a JSON document"),
         (b"[]", "not an object"),
+        (b'{"components":[' + b"[]," * 1_500_001 + b"[]]}", "more than 3000000 values"),
         (b"{}", "neither a CycloneDX nor an SPDX"),
         (b'{"predicate": {"predicate": {"predicate": {"predicate": {"predicate": {}}}}}}', "neither a CycloneDX"),
         (b'{"payloadType": "x", "payload": "%%%"}', "no base64"),

@@ -7,6 +7,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +89,19 @@ def semver(version: str) -> Semver:
     return tuple([*parts, 0, 0][:3]), last
 
 
-def _go(data: Path, name: str, version: str) -> Iterator[Names]:
+@cache
+def go_documents(data: Path) -> dict[str, list[dict[str, Any]]]:
+    """The advisories of Go by the names of the modules that they are about."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((data / "go-osv").iterdir()):
-        text = path.read_text()
-        if f'"{name}"' not in text:
-            continue
-        document = json.loads(text)
+        document = json.loads(path.read_text())
+        for name in {affected["package"]["name"] for affected in document["affected"]}:
+            found.setdefault(name, []).append(document)
+    return found
+
+
+def _go(data: Path, name: str, version: str) -> Iterator[Names]:
+    for document in go_documents(data).get(name, ()):
         held = False
         for affected in document["affected"]:
             if affected["package"]["name"] != name or document.get("withdrawn"):
@@ -116,16 +124,20 @@ def _cargo(data: Path, name: str, version: str) -> Iterator[Names]:
         head, versions = document["advisory"], document.get("versions", {})
         systems = document.get("affected", {}).get("os", ["linux"])
         sound = [*versions.get("patched", ()), *versions.get("unaffected", ())]
-        if "linux" in systems and not head.get("withdrawn") and not any(_satisfies(version, each) for each in sound):
+        if (
+            "linux" in systems
+            and not head.get("withdrawn")
+            and not any(_satisfies(version, each, "^") for each in sound)
+        ):
             yield frozenset((head["id"], *head.get("aliases", ())))
 
 
-def _satisfies(version: str, requirement: str) -> bool:
-    """A range of npm, or a requirement of Cargo, without what is not in the sets."""
+def _satisfies(version: str, requirement: str, bare: str = "") -> bool:
+    """A range of npm, or a requirement of Cargo, without what is not in the sets; `bare` is what no sign means."""
     at = semver(version)
     for choice in requirement.split("||"):
         parts = re.findall(r"(>=|<=|>|<|=|\^|~)?\s*v?(\d[\w.+-]*)", choice.replace("*", ">=0"))
-        if all(_compared(at, sign, where) for sign, where in parts):
+        if all(_compared(at, sign or bare, where) for sign, where in parts):
             return True
     return False
 

@@ -14,7 +14,12 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from tests.scan.scan_reading import advisories, told
+from tests.scan.scan_reading import advisories, go_documents, told
+
+from kezuri.advisories.coordinates import Distribution
+from kezuri.advisories.database import Database
+from kezuri.advisories.matching import match
+from kezuri.packages.package import Package
 
 pytestmark = pytest.mark.slow
 
@@ -160,6 +165,50 @@ def test_what_the_data_say_of_real_packages_and_nothing_else(tmp_path: Path) -> 
         for key, names in found.items():
             for each in expected[key]:
                 assert len([name for name in names if name & each]) == 1, (key, each)
+
+
+def test_versions_around_each_event_of_modules_and_crates(tmp_path: Path) -> None:
+    """The version at which a range begins or ends, and those right before and after it, of every fifth name."""
+    data = advisories(tmp_path / "data")
+    database = tmp_path / "advisories.db"
+    for name in ("go-osv", "rustsec"):
+        kezuri("db", "import", data / name, "--db", database)
+    asked: list[Package] = []
+    for name in sorted(go_documents(data))[::5]:
+        above, _, own = name.rpartition("/")
+        text = json.dumps([document["affected"] for document in go_documents(data)[name]])
+        asked += (Package("golang", own, f"v{version}", namespace=above) for version in around(text))
+    for folder in sorted((data / "rustsec").iterdir())[::5]:
+        text = "".join(
+            re.sub(r"```toml(.*?)```.*", r"\1", path.read_text(), flags=re.DOTALL) for path in folder.iterdir()
+        )
+        asked += (Package("cargo", folder.name, version) for version in around(text))
+    with Database.open(str(database)) as opened:
+        matched = match(opened, asked, Distribution())
+    found: dict[int, list[set[str]]] = {}
+    for each in matched.matches:
+        found.setdefault(each.package, []).append({each.advisory.id, *each.advisory.aliases})
+    assert len(asked) > 1000
+    assert (matched.uncovered, matched.unordered) == ((), ())
+    for number, package in enumerate(asked):
+        expected = told(data, package.ecosystem, package.full_name, package.version)
+        names = found.get(number, [])
+        assert all(any(each & ours for ours in names) for each in expected), package
+        assert all(any(each & ours for each in expected) for ours in names), package
+
+
+def around(text: str) -> list[str]:
+    """The versions that a text names, and their neighbours."""
+    versions = {"0.0.1", "99.0.0"}
+    for version in set(re.findall(r"(?<![\w.-])\d+\.\d+\.\d+(?:-[0-9A-Za-z.]*[0-9A-Za-z])?(?![\w.])", text)):
+        major, minor, patch = (int(each) for each in version.partition("-")[0].split("."))
+        versions |= {
+            version,
+            f"{major}.{minor}.{patch + 1}",
+            f"{major}.{minor}.{max(patch - 1, 0)}",
+            f"{major}.{minor}.{patch}-rc.1",
+        }
+    return sorted(versions)
 
 
 def findings_of(scan: dict[str, Any]) -> dict[tuple[str, str, str], list[set[str]]]:

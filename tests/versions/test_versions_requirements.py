@@ -8,7 +8,7 @@ from kezuri.versions.requirements import Ranges, cargo, npm, npm_without, outsid
 
 
 def said(ranges: Ranges) -> list[str]:
-    signs = {"introduced": ">=", "fixed": "<", "last_affected": "<="}
+    signs = {"introduced": ">=", "fixed": "<", "last_affected": "<=", "limit": "!"}
     return [" ".join(f"{signs[event.kind]}{event.version}" for event in events) for events in ranges]
 
 
@@ -67,6 +67,11 @@ def test_requirements_of_cargo(text: str, found: list[str]) -> None:
 
 def test_what_is_neither_patched_nor_unaffected() -> None:
     assert said(outside_of_cargo([">=1.6.1", "^0.6.14", "<0.6.3"])) == [">=0.6.3 <0.6.14", ">=0.7.0-0 <1.6.1"]
+    assert said(outside_of_cargo([">=0.2.23"], ["=0.2.0", "^0.2.1, <0.2.7"])) == [
+        ">=0 !0.2.0",
+        ">=0.2.1-0 !0.2.1",
+        ">=0.2.7 <0.2.23",
+    ]
     assert said(outside_of_cargo([])) == [">=0"]
     assert said(outside_of_cargo([">= 0.10.0, < 0.10.5", ">0.10.8"])) == [">=0 <0.10.0", ">=0.10.5 <=0.10.8"]
 

@@ -54,6 +54,9 @@ _DISTRIBUTIONS: Final = {
     "alpine": "Alpine",
     "wolfi": "Wolfi",
     "chainguard": "Chainguard",
+    "minimos": "MinimOS",
+    "echo": "Echo",
+    "alpaquita": "Alpaquita",
     "rhel": "Red Hat",
     "rocky": "Rocky Linux",
     "almalinux": "AlmaLinux",
@@ -73,26 +76,25 @@ _DISTRIBUTIONS: Final = {
 """What the ids of os-release are called in advisories. Distributions made out of another are not in it: their packages
 are rebuilt and numbered by themselves, and what the other says of its own is not true of them."""
 
-_KEPT_BY: Final = {"Debian": "deb", "Ubuntu": "deb", "Alpine": "apk", "Wolfi": "apk", "Chainguard": "apk"}
+_KEPT_BY: Final = {
+    **dict.fromkeys(("Debian", "Ubuntu", "Echo"), "deb"),
+    **dict.fromkeys(("Alpine", "Wolfi", "Chainguard", "MinimOS", "Alpaquita"), "apk"),
+}
 """By which package manager a distribution's packages are kept; those of the others by rpm."""
 
-_ROLLING: Final = frozenset(("Wolfi", "Chainguard"))
-_WHOLE: Final = frozenset(("Ubuntu", "Fedora", "SUSE", "openSUSE", "Photon OS", "openEuler", "Azure Linux"))
+_ROLLING: Final = frozenset(("Wolfi", "Chainguard", "MinimOS", "Echo"))
+_WHOLE: Final = frozenset(("Ubuntu", "Fedora", "SUSE", "openSUSE", "Photon OS", "openEuler"))
 """Distributions whose releases are whole versions (`22.04`); those of the others are the number before the dot."""
 
 _BINARY: Final = frozenset(("AlmaLinux", "Red Hat", "Oracle Linux", "Amazon Linux", "CentOS"))
 """Distributions whose data name each package that is installed, rather than the source it was built from."""
 
-_DEBIAN: Final = {
-    "jessie": "8",
-    "stretch": "9",
-    "buster": "10",
-    "bullseye": "11",
-    "bookworm": "12",
-    "trixie": "13",
-    "forky": "14",
-    "duke": "15",
-}
+DEBIAN: Final = {
+    "buzz": "1.1", "rex": "1.2", "bo": "1.3", "hamm": "2.0", "slink": "2.1", "potato": "2.2", "woody": "3.0",
+    "sarge": "3.1", "etch": "4", "lenny": "5", "squeeze": "6", "wheezy": "7", "jessie": "8", "stretch": "9",
+    "buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14", "duke": "15",
+}  # fmt: skip
+"""The numbers of Debian's releases by their codenames; `sid` has none."""
 _SEPARATORS = re.compile(r"[-_.]+")
 _LOWERED: Final = frozenset(("NuGet", "Packagist", "Hex", "Pub"))
 _LINE = re.compile(r"\s*([A-Z][A-Z0-9_]*)=(.*)")
@@ -147,7 +149,7 @@ def of_distribution(distribution: Distribution) -> tuple[str, str]:
             return ecosystem, "edge"
         return ecosystem, "v" + ".".join(version.split(".")[:2])
     if ecosystem == "Debian" and not version:
-        return ecosystem, _DEBIAN.get(distribution.codename, distribution.codename)
+        return ecosystem, DEBIAN.get(distribution.codename, distribution.codename)
     if distribution.id == "opensuse-leap":
         return ecosystem, f"Leap {version}"
     if distribution.id == "opensuse-tumbleweed":
@@ -173,7 +175,7 @@ def place(ecosystem: str) -> tuple[str, str]:
         found = re.match(r"(?:enterprise_linux|rhel_(?:eus|aus|tus|e4s|els))?:?(\d+)", rest)
         main = rest.startswith("enterprise_linux:")
         return (name, found[1]) if found and main else (ecosystem, "")
-    if name in ("Rocky Linux", "AlmaLinux", "Debian", "Amazon Linux", "Oracle Linux"):
+    if name in ("Rocky Linux", "AlmaLinux", "Debian", "Amazon Linux", "Oracle Linux", "Azure Linux"):
         return name, rest.partition(".")[0]
     return name, rest
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from kezuri.advisories.coordinates import DEBIAN
 from kezuri.advisories.fields import Unusable, mapping, severity, summary, word
 from kezuri.advisories.notation import Parts
 from kezuri.advisories.pieces import plain
@@ -16,12 +17,6 @@ from kezuri.advisories.reading import Reading
 from kezuri.advisories.values import SEVERITIES, Advisory, Affected, Entry, Status
 from kezuri.versions.ranges import Event
 
-RELEASES: Final = {
-    "buzz": "1.1", "rex": "1.2", "bo": "1.3", "hamm": "2.0", "slink": "2.1", "potato": "2.2", "woody": "3.0",
-    "sarge": "3.1", "etch": "4", "lenny": "5", "squeeze": "6", "wheezy": "7", "jessie": "8", "stretch": "9",
-    "buster": "10", "bullseye": "11", "bookworm": "12", "trixie": "13", "forky": "14", "duke": "15",
-}  # fmt: skip
-"""The numbers of Debian's releases by their codenames; `sid` has none."""
 _ID = re.compile(r"(?:CVE-\d{4}-\d{4,19}|TEMP-\d{7}-[0-9A-F]{6}|[A-Z]{2,8}-\d[\w-]{0,60})$")
 _SUFFIXES: Final = ("-security", "-lts", "-proposed-updates", "-updates", "-backports")
 _START = Event("introduced", "0")
@@ -65,7 +60,7 @@ class DebianReading(Reading):
 def _affected(name: str, release: str, state: dict[str, Any]) -> Affected:
     for suffix in _SUFFIXES:
         release = release.removesuffix(suffix)
-    number = RELEASES.get(release, word(release, "the name of a release"))
+    number = DEBIAN.get(release, word(release, "the name of a release"))
     urgency, fixed = state.get("urgency"), state.get("fixed_version")
     status: Status = "affected"
     events: tuple[Event, ...] = (_START,)

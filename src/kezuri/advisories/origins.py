@@ -99,6 +99,14 @@ ORIGINS = (
         "node",
         "MIT",
     ),
+    # https://github.com/bitnami/vulndb: what is known to be broken in Python, PHP, Ruby and other programs of upstream.
+    Origin(
+        "bitnami",
+        "https://osv-vulnerabilities.storage.googleapis.com/Bitnami/all.zip",
+        "osv",
+        "Apache-2.0",
+        (("runtime", ""), ("Bitnami", "")),
+    ),
     # https://www.cisa.gov/known-exploited-vulnerabilities-catalog
     Origin(
         "kev",

@@ -38,6 +38,13 @@ DISTRIBUTIONS: Final = frozenset(
         *("MinimOS", "Echo", "CleanStart", "Docker Hardened Images"),
     )
 )
+_RUNTIMES: Final = {
+    **{name: name for name in ("python", "php", "ruby", "node", "redis", "postgresql", "memcached", "haproxy")},
+    **{name: name for name in ("tomcat", "erlang", "elixir", "deno")},
+    "apache": "httpd",
+}
+"""What Bitnami's database calls programs that `packages` knows as runtimes, where both number them alike: it keeps the
+faults of upstream's own releases, which are what official images are built from."""
 _KINDS: Final = ("introduced", "fixed", "last_affected", "limit")
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}$")
 _LAST_KNOWN = re.compile(r"(<=?) ?([^\s,<>=]+)$")
@@ -173,6 +180,8 @@ class _Packages:
             return
         ecosystem, release = place(word(package.get("ecosystem"), "the ecosystem of a package"))
         name = normalised(ecosystem, word(package.get("name"), "the name of a package"))
+        if ecosystem == "Bitnami" and name in _RUNTIMES:
+            ecosystem, name = "runtime", _RUNTIMES[name]
         versions = words(given.get("versions"), "the versions of a package", self._left)
         self._left -= len(versions)
         last = mapping(given.get("database_specific")).get("last_known_affected_version_range")

@@ -61,8 +61,9 @@ def is_archive(path: str) -> bool:
 
 
 def pieces(path: str) -> Iterator[Piece]:
-    """All documents at a path, those of a directory by their names, and no links followed. KezuriError for a path that
-    cannot be read, and for an archive that is damaged, where the damage begins."""
+    """All documents at a path, those of a directory by their names. No links are followed; what begins with a dot is
+    left out, in archives, too: workflows and the like are no advisories. KezuriError for a path that cannot be read,
+    and for an archive that is damaged, where the damage begins."""
     if os.path.isdir(path):
         yield from _below(path)
     elif not is_archive(path):
@@ -85,7 +86,8 @@ def _bounded(path: str, members: Iterator[tuple[int, Piece]]) -> Iterator[Piece]
         left -= size
         if number >= _MOST_MEMBERS or left < 0:
             raise KezuriError.of(f"{path} holds more than an archive of its size can well hold: it is not read further")
-        yield piece
+        if not any(part[:1] == "." and part != "." for part in piece.name.split("/")):
+            yield piece
 
 
 def _below(path: str) -> Iterator[Piece]:

@@ -26,6 +26,7 @@ _LICENCES = {
     "osv/crates.io": "CC0-1.0",
     "node": "MIT",
     "node/npm": "MIT",
+    "bitnami": "Apache-2.0",
     "kev": "CC0-1.0",
 }
 """What those who keep the data say; `osv/crates.io` and others have some of GitHub's besides, under CC-BY-4.0."""
@@ -159,6 +160,8 @@ def _name(one: _Seen, seen: list[_Seen]) -> str:
     if prefixes == {"PYSEC"}:
         return "pypa"
     common = frozenset.intersection(*(each.ecosystems for each in seen))
+    if common == {"Bitnami"}:
+        return "bitnami"
     if len(common) == 1:
         return f"osv/{next(iter(common))}"
     return "ghsa" if prefixes == {"GHSA"} else "osv"

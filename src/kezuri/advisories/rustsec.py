@@ -103,11 +103,9 @@ def _ranges(versions: dict[str, Any]) -> Any:
     from kezuri.versions.order import Unordered
     from kezuri.versions.requirements import outside_of_cargo
 
-    good = [
-        *words(versions.get("patched"), "a patched version", _MOST_REQUIREMENTS),
-        *words(versions.get("unaffected"), "an unaffected version", _MOST_REQUIREMENTS),
-    ]
+    patched = words(versions.get("patched"), "a patched version", _MOST_REQUIREMENTS)
+    unaffected = words(versions.get("unaffected"), "an unaffected version", _MOST_REQUIREMENTS)
     try:
-        return outside_of_cargo(good)
+        return outside_of_cargo(patched, unaffected)
     except Unordered as error:
         raise Unusable(f"its versions cannot be read: {error}") from None

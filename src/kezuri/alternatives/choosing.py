@@ -1,5 +1,6 @@
 """Which tags could replace one: those of the same line of versions first, then newer lines, then distroless images."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -34,6 +35,9 @@ _DISTROLESS: Final = {
 """Images of gcr.io/distroless that have the runtime of an official one. Python's are left out: they have Debian's own
 Python, whose version nobody chooses."""
 _DISTROLESS_RELEASES: Final = ("13", "12")
+_DISTROLESS_NAME = re.compile(r"gcr\.io/distroless/(nodejs|java|python|static|base|cc)(\d{0,4})-debian(\d{1,3})\Z")
+_DISTROLESS_LINES: Final = {"nodejs": ("24", "22", "20"), "java": ("25", "21", "17")}
+"""Lines that are made, the youngest first: as far as is known, so that what is not there is no error."""
 _NEWER_LINES = 3
 
 
@@ -66,6 +70,11 @@ def runtime_of(repository: str) -> str:
     return _RUNTIMES.get(official(repository), "")
 
 
+def is_distroless(repository: str) -> bool:
+    """Whether a repository is one of the distroless images of a release of Debian."""
+    return _DISTROLESS_NAME.match(repository) is not None
+
+
 def whole_tag(reference: Reference, catalogue: Catalogue) -> Tag:
     """What is known of the image by its tag, and by the tags that are the same image."""
     group = catalogue.group(reference.repository, reference.tag)
@@ -84,6 +93,8 @@ def choose(
     """The candidates for a base. `listed` are the tags that its registry has, None where it does not tell; `most` is
     how many are likely to be looked at; `ended` says whether a tag's life is known to be over: no newer line is offered
     that is."""
+    if (distroless := _DISTROLESS_NAME.match(reference.repository)) is not None:
+        return _between_distroless(reference, distroless)
     groups = catalogue.groups(reference.repository)
     made = None if not groups else catalogue.group(reference.repository, reference.tag) is not None
     tag = whole_tag(reference, catalogue)
@@ -206,6 +217,22 @@ def _distroless(reference: Reference, own: Tag) -> Iterator[Candidate]:
     for release in _DISTROLESS_RELEASES:
         name = f"gcr.io/distroless/{known[0].format(line=line)}-debian{release}:latest"
         yield Candidate(name, Tag("latest", line, own.number[:1], "debian", release, True), "distroless", False)
+
+
+def _between_distroless(reference: Reference, name: re.Match[str]) -> Choice:
+    """What could replace a distroless image: the same of a younger Debian, and newer lines of its runtime."""
+    runtime, line, release = name[1], name[2], name[3]
+    own = Tag(reference.tag, line, (int(line),) if line else (), "debian", release, True)
+    lines = [line, *(each for each in _DISTROLESS_LINES.get(runtime, ()) if line and int(each) > int(line))]
+    found = []
+    for each in lines:
+        for debian in _DISTROLESS_RELEASES:
+            if int(debian) < int(release) or (each, debian) == (line, release):
+                continue
+            other = reference._replace(path=f"distroless/{runtime}{each}-debian{debian}", digest="")
+            tag = own._replace(version=each, number=(int(each),) if each else (), release=debian)
+            found.append(Candidate(other.familiar, tag, "same" if each == line else "newer", False))
+    return Choice(own, None, tuple(found))
 
 
 def _best_name(tags: Sequence[str], wanted: int) -> str:

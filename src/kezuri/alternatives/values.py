@@ -49,7 +49,17 @@ class Contents(NamedTuple):
         """What no package manager put there."""
         return tuple(package for package in self.packages if package.ecosystem == "generic")
 
+    def lacks_runtime(self, name: str) -> bool:
+        """Whether the image of this name has a runtime that neither records nor variables tell of, as distroless ones
+        do."""
+        runtime = next((word for word in _UNTOLD if f"/distroless/{word}" in name), "")
+        return (
+            bool(runtime) and not self.runtimes and not any(p.name.startswith(_UNTOLD[runtime]) for p in self.packages)
+        )
 
+
+_UNTOLD = {"nodejs": ("nodejs",), "java": ("openjdk", "temurin")}
+"""Runtimes of distroless images, and how packages begin that hold them."""
 _SHELLS = frozenset(("bash", "dash", "busybox", "busybox-binsh", "zsh", "ksh", "mksh"))
 
 

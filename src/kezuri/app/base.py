@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.advisories.age import remarks
 from kezuri.alternatives.catalogue import Catalogue, embedded, of_directory
-from kezuri.alternatives.choosing import Candidate, Choice, choose, runtime_of
+from kezuri.alternatives.choosing import Candidate, Choice, choose, is_distroless, runtime_of
 from kezuri.alternatives.tags import Tag
 from kezuri.alternatives.values import Advice, Base, Contents, Refresh, Row, Way
 from kezuri.app.base_images import BaseImages, FoundImage, same_layers
@@ -163,8 +163,9 @@ class _Advising:
             return subject
         traffic = Traffic()
         scratch = self._held.enter_context(self._session.store.scratch("base"))
-        found = self._held.enter_context(located(self._session, request.subject, request.platform, traffic, scratch))
-        subject = of_image(self._session, found, request.subject, request.platform, request.base, traffic)
+        name = self._images.within(request.subject, request.platform)
+        found = self._held.enter_context(located(self._session, name, request.platform, traffic, scratch))
+        subject = of_image(self._session, found, name, request.platform, request.base, traffic)
         return subject if subject.base else self._recognised(subject)
 
     def _recognised(self, subject: Subject) -> Subject:
@@ -175,7 +176,7 @@ class _Advising:
         image = subject.image
         assert image is not None
         own = Reference.maybe(_name_within(image.name))
-        if own is not None and self._catalogue.groups(own.repository):
+        if own is not None and (self._catalogue.groups(own.repository) or is_distroless(own.repository)):
             return subject._replace(base=own.familiar, how="itself", layers=len(image.layers))
         self._say(image.name)
         listed: dict[str, frozenset[str]] = {}
@@ -360,6 +361,8 @@ class _Advising:
         if self._database is not None:
             answer = counted(self._database, contents)
             counts = answer.counts
+            if counts is not None and contents.lacks_runtime(name):
+                counts, answer = counts._replace(partial=True), answer._replace(why="nothing tells of its runtime")
             if answer.why:
                 self._doubts.setdefault((answer.counts is None, answer.why), []).append(name)
         ended = ends(contents, self._lives, self._day)

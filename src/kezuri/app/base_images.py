@@ -143,6 +143,16 @@ class BaseImages:
         always."""
         return "gone" if self._place else missing(error)
 
+    def within(self, name: str, platform: str) -> str:
+        """How the image that a user calls so is called where it is looked for: in the place, unless its name says where
+        it is, or the store has it."""
+        from kezuri.app.image_files import ImagePath
+
+        reference = Reference.maybe(name) if self._place and not ImagePath.parse(name).word else None
+        if reference is None or self.stored(name, platform) is not None:
+            return name
+        return f"{self._place}:{(self._names() or {}).get(reference, str(reference))}"
+
     def _in_place(self, reference: Reference) -> FoundImage:
         from kezuri.app.distant_image import in_place
 

@@ -36,6 +36,11 @@ def subject(parsed: Parsed) -> "tuple[str, BillRequest]":
                 else f"--input names what is scanned: {words[0]!r} is one too many"
             )
         word = words.pop(0)
+    if words and words[0] in WORDS and not word and not os.path.exists(words[0]):
+        name = words[0]
+        raise UsageError.because(
+            f"kezuri scan {name} needs what is to be scanned", f"an image of that name: store:{name}"
+        )
     if archive and words:
         raise UsageError.because(f"--input names what is scanned: {words[0]!r} is one too many")
     if not archive and not words:

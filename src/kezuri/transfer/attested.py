@@ -21,9 +21,11 @@ from kezuri.oci.descriptor import MANIFESTS, Descriptor, Index, Manifest, digest
 from kezuri.registry.image import Document
 from kezuri.transfer.doors import Absent, Source
 
-MOST_BYTES: Final = 128 << 20
-"""Bytes of a document that is read; BuildKit writes none of more than 80 MiB."""
-_MOST_IN_ALL: Final = 256 << 20
+MOST_BYTES: Final = 80 << 20
+"""Bytes of a document that is read; BuildKit writes none of more."""
+_MOST_IN_ALL: Final = 160 << 20
+_MOST_VALUES: Final = 3_000_000
+"""Objects, lists and values in them that a document has at most."""
 _MOST: Final = 100
 """How many manifests are looked into."""
 
@@ -128,9 +130,16 @@ def _may_hold(media_type: str) -> bool:
     return any(word in media_type for word in _HOLDS)
 
 
+def _document(data: bytes) -> Any:
+    """A document; ValueError for what is none, or would take far more memory than bytes."""
+    if sum(map(data.count, (b"{", b"[", b","))) > _MOST_VALUES:
+        raise ValueError(_MOST_VALUES)
+    return json.loads(data.decode("utf-8-sig"))
+
+
 def _opened(data: bytes) -> _Opened | None:
     """The document in a statement, in an envelope, in a bundle, or alone; None for what is none of these."""
-    document = json.loads(data.decode("utf-8-sig"))
+    document = _document(data)
     alone = True
     for _ in range(3):
         if not isinstance(document, dict):
@@ -139,7 +148,7 @@ def _opened(data: bytes) -> _Opened | None:
         if isinstance(inner, dict):
             document, alone = inner, False
         elif isinstance(document.get("payload"), str):
-            document, alone = json.loads(b64decode(document["payload"], validate=True)), False
+            document, alone = _document(b64decode(document["payload"], validate=True)), False
         else:
             break
     if not isinstance(document, dict):
@@ -150,7 +159,7 @@ def _opened(data: bytes) -> _Opened | None:
         if isinstance(predicate, dict) and set(predicate) <= {"Data", "Timestamp"} and "Data" in predicate:
             # cosign's, of a predicate that it does not look into.
             held = predicate["Data"]
-            predicate = json.loads(held) if isinstance(held, str) else held
+            predicate = _document(held.encode("utf-8", "replace")) if isinstance(held, str) else held
         if not isinstance(predicate, dict) or not isinstance(named, str):
             return None
         return _Opened(named, _bytes(predicate), _digests(document.get("subject")))

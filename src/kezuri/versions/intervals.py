@@ -1,11 +1,11 @@
 """Sets of versions by Semantic Versioning as stretches of their order: joined, cut, and what lies outside."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from kezuri.versions.order import key_of
 from kezuri.versions.pieces import Key
-from kezuri.versions.ranges import Event
+from kezuri.versions.ranges import Event, Kind
 
 
 class Cut(NamedTuple):
@@ -67,16 +67,17 @@ def intersection(*sets: Sequence[Interval]) -> Intervals:
     return complement(union(*map(complement, sets)))
 
 
-def ranges_of(intervals: Iterable[Interval]) -> Iterator[tuple[Event, ...]]:
+def ranges_of(intervals: Iterable[Interval], mending: Container[Cut] | None = None) -> Iterator[tuple[Event, ...]]:
     """Intervals as the events that OSV writes: `fixed` is the first version that is no longer in one, `last_affected`
-    the last that is."""
+    the last that is. Where it is told which cuts are `mending`, an interval ends at another in a `limit`."""
     for low, high in intervals:
         introduced = next_after(low.version) if low.after else low.version
         start = Event("introduced", introduced)
         if high is None:
             yield (start,)
         else:
-            yield start, Event("last_affected" if high.after else "fixed", high.version)
+            end: Kind = "fixed" if mending is None or high in mending else "limit"
+            yield start, Event("last_affected" if high.after else end, high.version)
 
 
 def next_after(version: str) -> str:

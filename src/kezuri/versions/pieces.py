@@ -1,6 +1,5 @@
 """What versions consist of, whatever their scheme: numbers of any length, and texts that are no versions."""
 
-from collections.abc import Mapping
 from typing import Any
 
 Key = Any
@@ -21,9 +20,3 @@ def number(digits: str) -> tuple[int, str]:
     read it, which `int` would refuse."""
     digits = digits.lstrip("0")
     return len(digits), digits
-
-
-def ranked(words: Mapping[str, int], word: str, otherwise: int) -> tuple[int, str]:
-    """A word's place among words that have one; those that have none stand at `otherwise`, by their letters."""
-    rank = words.get(word)
-    return (otherwise, word) if rank is None else (rank, "")

@@ -43,15 +43,12 @@ def cargo(text: str) -> Ranges:
     return tuple(ranges_of(cargo_intervals(text)))
 
 
-def outside_of_npm(ranges: Iterable[str]) -> Ranges:
-    """What none of these ranges of npm takes in."""
-    return tuple(ranges_of(complement(union(*map(npm_intervals, ranges)))))
-
-
-def outside_of_cargo(requirements: Iterable[str]) -> Ranges:
+def outside_of_cargo(patched: Iterable[str], unaffected: Iterable[str] = ()) -> Ranges:
     """What none of these requirements of Cargo takes in: affected is, to RustSec, what is neither patched nor
-    unaffected."""
-    return tuple(ranges_of(complement(union(*map(cargo_intervals, requirements)))))
+    unaffected. A range that ends where the unaffected begin ends in a `limit`: what was never broken mends nothing."""
+    sound = union(*map(cargo_intervals, patched))
+    affected = complement(union(sound, *map(cargo_intervals, unaffected)))
+    return tuple(ranges_of(affected, {each.low for each in sound}))
 
 
 def npm_without(vulnerable: str, patched: str) -> Ranges:
