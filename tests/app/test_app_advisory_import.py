@@ -50,7 +50,7 @@ def test_a_database_that_was_brought_along(place: Place, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_thirty_thousand_advisories(place: Place, tmp_path: Path) -> None:
-    """Imported with less than 300 MB, whatever is in the archive, and opened without reading what is in the database."""
+    """Imported with less than 300 MB, and opened without reading what is in the database."""
     archive = tmp_path / "all.zip"
     archive.write_bytes(osv(*(f"GHSA-{number}" for number in range(30_000)), ecosystem="npm"))
     argv = [sys.executable, "-m", "kezuri", "--db", str(place.path), "db", "import", "-q", str(archive)]
