@@ -48,6 +48,14 @@ def test_an_entry_expires_as_its_day_begins(date: str, holds: bool) -> None:
     assert bool(told) is not holds
 
 
+def test_what_has_expired_hides_no_entry_that_holds() -> None:
+    text = "CVE-2024-1 exp:2020-01-01\nGHSA-1 exp:2027-01-01\n"
+    assert passed(text) == (
+        ["CVE-2024-1: .trivyignore:2"],
+        [".trivyignore:1: CVE-2024-1 has expired, and counts again"],
+    )
+
+
 @pytest.mark.parametrize("date", ["tomorrow", "2026-13-01", "", "2026-02-30"])
 def test_what_is_no_date_does_not_count(date: str) -> None:
     found, told = passed(f"CVE-2024-1 exp:{date}x")
