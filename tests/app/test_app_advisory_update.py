@@ -2,8 +2,10 @@
 believed."""
 
 import gzip
+import io
 import json
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -172,6 +174,24 @@ def test_a_damaged_database_is_made_anew(place: Place) -> None:
     assert [change.before for change in updated.changes] == [-1]
     assert any("is damaged" in text and "it is made anew" in text for text in place.warned)
     assert place.entries() == {"osv/PyPI": 2}
+
+
+def test_a_set_of_which_most_cannot_be_read_is_not_believed(place: Place) -> None:
+    """The format has changed, say: an ecosystem would count as known, of which next to nothing is."""
+    kept = osv("PYSEC-1", "PYSEC-2")
+    place.server.file("/osv/PyPI", kept)
+    place.server.file("/kev", kev("CVE-1-1"))
+    place.update("osv/PyPI", "kev")
+    out = io.BytesIO(osv("PYSEC-1", "PYSEC-2"))
+    with zipfile.ZipFile(out, "a") as archive:
+        for number in range(3):
+            archive.writestr(f"PYSEC-2-{number}.json", '{"id": "PYSEC-9", "affects": []}')
+    place.server.file("/osv/PyPI", out.getvalue())
+    place.server.file("/kev", kev("CVE-1-1", "CVE-1-2"))
+    updated = place.update()
+    said = updated.failed["osv/PyPI"].diagnostics[0]
+    assert "3 parts could not be read, and 2 could" in said.message and said.output.startswith("PYSEC-9: ")
+    assert place.entries() == {"osv/PyPI": 2, "kev": 2}
 
 
 @pytest.mark.parametrize("where", ["a page of advisories", "an advisory's number"])

@@ -164,9 +164,7 @@ def _by_fault(notice: Advisory, affected: tuple[Affected, ...], document: dict[s
         worded = notice.severity if notice.severity != "unknown" else rating(notice.score)
         notice = notice._replace(severity=worded, vectors=(), score=0.0)
         # Another notice about one of these faults has a severity of its own.
-        affected = tuple(
-            each._replace(severity=worded) if each.severity == "unknown" else each for each in affected
-        )
+        affected = tuple(each._replace(severity=worded) if each.severity == "unknown" else each for each in affected)
     return tuple(Entry(notice._replace(id=fault, aliases=()), affected) for fault in faults)
 
 
