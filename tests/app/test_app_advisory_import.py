@@ -41,6 +41,12 @@ def test_one_advisory_does_not_take_the_place_of_all(place: Place, tmp_path: Pat
     assert place.entries() == {"osv/PyPI": 200}
 
 
+def test_a_pipe_is_not_waited_for(place: Place, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(KezuriError, match="pipe is no file"):
+        import_data(place.settings, [str(tmp_path / "pipe")], place.heard)
+
+
 def test_a_date_to_come_is_not_that_of_the_data(place: Place, tmp_path: Path) -> None:
     """One advisory that says it is of 2099 makes the others neither new nor of an age that nobody knows."""
     for number, modified in enumerate(("2019-01-01T00:00:00Z", "2099-01-01T00:00:00Z")):
