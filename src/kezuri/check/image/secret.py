@@ -139,18 +139,3 @@ def passwords_in_urls(data: bytes) -> Iterator[Secret]:
 def _sample(token: bytes) -> bool:
     """Whether this is what documents have in the place of a secret."""
     return bool(re.search(_SAMPLES, token)) or len(set(token[-16:])) < 6
-
-
-def blotted(text: str, lines: bool = False) -> str:
-    """The text with every secret in it made unreadable; with `lines` it has as many lines as before."""
-    raw = text.encode("utf-8", "surrogateescape")
-    found = sorted((*secrets(raw), *passwords_in_urls(raw)), key=lambda secret: secret.start)
-    if not found:
-        return text
-    parts, at = [], 0
-    for secret in found:
-        if secret.start >= at:
-            kept = raw.count(b"\n", secret.start, secret.end) if lines else 0
-            parts += [raw[at : secret.start], b"*****", b"\n" * kept]
-            at = secret.end
-    return b"".join((*parts, raw[at:])).decode("utf-8", "surrogateescape")
