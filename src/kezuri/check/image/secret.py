@@ -1,7 +1,9 @@
 """Secrets by their form: what a private key begins with, and tokens that say themselves what they are."""
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 
@@ -134,6 +136,19 @@ def passwords_in_urls(data: bytes) -> Iterator[Secret]:
     for found in re.finditer(_PASSWORD_IN_URL, data):
         if not _sample(found[1]) and found[1].lower() not in (b"password", b"passwd", b"secret"):
             yield Secret("a password in an address", found.start(1), found.end(1), "password-in-url")
+
+
+def apart(found: Iterable[Secret], known: Iterable[Secret]) -> list[Secret]:
+    """Those found that share no byte with one that is known."""
+    known = sorted(known, key=lambda secret: secret.start)
+    starts = [secret.start for secret in known]
+    ends = list(accumulate((secret.end for secret in known), max))
+
+    def is_new(secret: Secret) -> bool:
+        before = bisect_left(starts, secret.end)
+        return not before or ends[before - 1] <= secret.start
+
+    return [secret for secret in found if is_new(secret)]
 
 
 def _sample(token: bytes) -> bool:
