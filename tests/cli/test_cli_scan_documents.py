@@ -93,3 +93,9 @@ def test_a_document_that_says_not_what_it_is_about_is_called_by_its_file(place: 
     (place / "nameless").write_text(json.dumps({"bomFormat": "CycloneDX", "components": []}))
     _, said = called(place, "scan", f"{place}/nameless")
     assert said.startswith(f"{place}/nameless\n") and f"{place}/nameless: no packages were found" in said
+
+
+def test_an_ignore_file_of_windows_counts_from_its_first_line_on(place: Path) -> None:
+    (place / "ignored").write_bytes(b"\xef\xbb\xbfCVE-2024-1\r\n")
+    code, said = called(place, "scan", "--exit-code", "7", "--ignorefile", f"{place}/ignored", f"{place}/spdx")
+    assert code == 0 and "1 ignored" in said
