@@ -114,6 +114,20 @@ def test_severity_is_the_vendors_wherever_they_write_it() -> None:
     assert only(document(severity=two)).advisory.score == 9.8
 
 
+def test_severity_of_one_package_is_none_of_the_others() -> None:
+    copied = package("Debian:12", "copied", ecosystem_specific={"urgency": "unimportant"})
+    library = package("Debian:12", "library", ecosystem_specific={"urgency": "not yet assigned"})
+    entry = only(document(id="DEBIAN-CVE-2024-1000", upstream=["CVE-2024-1000"], affected=[copied, library]))
+    assert [each.severity for each in entry.affected] == ["low", "unknown"]
+    assert entry.advisory.severity == "unknown"
+    # Two notices about one fault: what one says of its packages is not said of the other's.
+    packages = [package("AlmaLinux:9", "x", ecosystem_specific={"severity": "Low"}), package("AlmaLinux:9", "y")]
+    faults = ["CVE-2024-1111", "CVE-2024-2222"]
+    notice = document(id="ALSA-1", upstream=faults, affected=packages, database_specific={"severity": "HIGH"})
+    (_, second) = entries_of(notice, "osv/AlmaLinux")
+    assert [each.severity for each in second.affected] == ["low", "high"]
+
+
 def test_the_last_known_version_of_github_ends_a_range() -> None:
     open_range = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]
     wanted = {"<= 2.0.1": Event("last_affected", "2.0.1"), "< 3": Event("limit", "3")}
