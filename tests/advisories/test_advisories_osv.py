@@ -166,6 +166,16 @@ def test_kinds_and_other_systems() -> None:
     assert only(document(affected=[unkept])).advisory.kind == "unmaintained"
     windows = package("crates.io", ecosystem_specific={"affects": {"os": ["windows"]}})
     assert only(document(affected=[windows])).affected[0].status == "not-affected"
+    on_windows, on_both = ({"path": "os", "goos": each} for each in (["windows"], ["linux", "windows"]))
+    for imports, status in (
+        ([on_windows, on_windows], "not-affected"),
+        ([on_windows, on_both], "affected"),
+        ([on_windows, {"path": "net"}], "affected"),
+        ([{"path": "misc/wasm", "goos": ["js"]}], "affected"),
+        ([], "affected"),
+    ):
+        of_go = package("Go", "stdlib", ecosystem_specific={"imports": imports})
+        assert only(document(affected=[of_go])).affected[0].status == status, imports
     ended = package("Debian:12", ecosystem_specific={"urgency": "end-of-life"})
     assert only(document(id="CVE-2024-1000", affected=[ended])).affected[0].status == "wont-fix"
 
