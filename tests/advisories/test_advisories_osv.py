@@ -88,6 +88,8 @@ def test_names_are_those_of_the_ecosystem() -> None:
         ("Red Hat:enterprise_linux:8::appstream", ("Red Hat", "8")),
         ("Wolfi", ("Wolfi", "")),
         ("crates.io", ("crates.io", "")),
+        ("Packagist:https://packages.drupal.org/8", ("Packagist", "")),
+        ("Maven:https://repo.example", ("Maven", "")),
     ],
 )
 def test_ecosystems_and_their_releases(said: str, wanted: tuple[str, str]) -> None:
