@@ -168,6 +168,22 @@ def test_filters(scan: Scan) -> None:
     assert faults(scan, "--skip-files", "**/package.json") == []
 
 
+def test_faults_that_nobody_rates_are_not_left_out_in_silence(scan: Scan, tmp_path: Path) -> None:
+    rated, unrated = entry("GHSA-1", "lodash", "high", ""), entry("GHSA-2", "minimist", "unknown", "2")
+    write(f"{tmp_path}/b.db", rated, unrated, fetched="2026-11-21T00:00:00Z")
+    said = "faults that were left out because nobody says how severe they are (--severity unknown): 1"
+    for words, code, wanted in (
+        (("--severity", "critical,high"), 0, True),
+        (("--severity", "critical,high", "--strict"), 1, True),
+        (("--severity", "critical,unknown"), 0, False),
+        (("--severity", "critical", "--ignore-status", "fixed"), 0, False),
+        (("--severity", "critical", "--only-kev"), 0, False),
+        ((), 0, False),
+    ):
+        found, out, _ = scan("root", "--scanners", "vuln", *words, db="b.db")
+        assert (found, said in out) == (code, wanted), words
+
+
 def test_exit_codes(scan: Scan) -> None:
     assert scan("root", "--scanners", "vuln")[0] == 0
     assert scan("root", "--scanners", "vuln", "--exit-code", "7")[0] == 7
