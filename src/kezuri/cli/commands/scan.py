@@ -111,7 +111,9 @@ def execute(invocation: Invocation) -> int:
     from kezuri.app.scan import scan_with_bill
     from kezuri.cli import scan_request
     from kezuri.cli.html_page import foresee_page, scan_page
+    from kezuri.cli.values import output_file
 
+    scan_request.exit_code(invocation.parsed, "--exit-code")  # Where its value was forgotten, it has the image's name.
     word, subject = scan_request.subject(invocation.parsed)
     if word:
         _as_trivy(invocation)
@@ -119,6 +121,7 @@ def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     code, ended = scan_request.exit_code(parsed, "--exit-code"), scan_request.exit_code(parsed, "--exit-on-eol")
     form = scan_request.form(parsed)
+    output_file(parsed)
     foresee_page(invocation, charts=False)
     scanned = scan_with_bill(invocation.settings, scan_request.request(parsed, subject, word))
     if not scan_page(invocation, scanned.report):
