@@ -90,7 +90,7 @@ def test_tables_are_sound() -> None:
         for option in (*command.options, *GLOBAL):
             assert isinstance(option, Option)
             assert option.names[0].startswith("--")
-            assert bool(option.choices) is (option.kind == "choice"), option
+            assert bool(option.choices) is (option.kind == "choice") or option.kind == "repeated", option
             assert option.help and not option.help.endswith("."), option
             assert option.kind in ("flag", "optional") or option.metavar, option
         assert not {o.key for o in command.options} & {o.key for o in GLOBAL}

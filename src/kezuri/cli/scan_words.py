@@ -86,7 +86,7 @@ class ScanWords:
     def _dated(self, data: DataSet) -> str:
         if data.date:
             return self.phrase("{} of {}", visible(data.name), visible(data.date[:10]))
-        return self.phrase("{}, fetched on {}", visible(data.name), visible(data.fetched[:10]))
+        return self.phrase("{} (fetched on {})", visible(data.name), visible(data.fetched[:10]))
 
     def urgency(self, finding: Finding) -> str:
         """Whether it is known to be exploited, or how likely it will be; empty where nothing is known."""
