@@ -34,8 +34,8 @@ class Subject(NamedTuple):
 
 
 def dockerfile_of(subject: str) -> str:
-    """The path of the Dockerfile that a subject is, or has in it as a directory; empty for what is none. KezuriError for
-    a path that no image can have as a name, where there is no Dockerfile."""
+    """The path of the Dockerfile that a subject is, or has in it as a directory; empty for what is none. KezuriError
+    for a path that no image can have as a name, where there is no Dockerfile."""
     if os.path.isdir(subject):
         found = next((path for name in _NAMES if os.path.isfile(path := os.path.join(subject, name))), "")
     else:
