@@ -100,6 +100,15 @@ def test_all_secrets_of_a_file_are_told_at_their_lines_each_once() -> None:
     ]
 
 
+def test_in_an_environment_file_a_secret_of_a_known_form_is_called_by_it() -> None:
+    env = b"DB_PASSWORD=correcthorse\nGITHUB_TOKEN=" + TOKENS["github-token"].encode() + b"\n"
+    told = found({"app/.env": Made(env)})
+    assert [(one.line, one.id, one.severity) for one in told] == [
+        (1, "secret-in-env-file", "medium"),
+        (2, "github-token", "critical"),
+    ]
+
+
 def test_a_history_gives_away_the_arguments_of_its_steps() -> None:
     history = [
         {"created_by": f"RUN |1 NPM_TOKEN={TOKENS['npm-token']} /bin/sh -c npm ci # buildkit"},
