@@ -168,6 +168,13 @@ def test_filters(scan: Scan) -> None:
     assert faults(scan, "--skip-files", "**/package.json") == []
 
 
+def test_only_kev_without_its_data_is_no_zero(scan: Scan, tmp_path: Path) -> None:
+    write(f"{tmp_path}/b.db", entry("GHSA-1", "lodash", "high", "4.17.21"), fetched="2026-11-21T00:00:00Z")
+    assert scan("root", "--scanners", "vuln", db="b.db")[0] == 0
+    code, out, err = scan("root", "--scanners", "vuln", "--only-kev", db="b.db")
+    assert (code, out) == (2, "") and "no data about what is known to be exploited" in err and "db update kev" in err
+
+
 def test_exit_codes(scan: Scan) -> None:
     assert scan("root", "--scanners", "vuln")[0] == 0
     assert scan("root", "--scanners", "vuln", "--exit-code", "7")[0] == 7
