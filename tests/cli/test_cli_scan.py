@@ -175,6 +175,23 @@ def test_only_kev_without_its_data_is_no_zero(scan: Scan, tmp_path: Path) -> Non
     assert (code, out) == (2, "") and "no data about what is known to be exploited" in err and "db update kev" in err
 
 
+def test_faults_that_nobody_rates_are_not_left_out_in_silence(scan: Scan, tmp_path: Path) -> None:
+    rated, unrated = entry("GHSA-1", "lodash", "high", ""), entry("GHSA-2", "minimist", "unknown", "2")
+    exploited = Signal("CVE-2000-1", "2024-02-01")
+    write(f"{tmp_path}/b.db", rated, unrated, exploited, fetched="2026-11-21T00:00:00Z")
+    said = "faults that were left out because nobody says how severe they are (--severity unknown): 1"
+    for words, code, wanted in (
+        (("--severity", "critical,high"), 0, True),
+        (("--severity", "critical,high", "--strict"), 1, True),
+        (("--severity", "critical,unknown"), 0, False),
+        (("--severity", "critical", "--ignore-status", "fixed"), 0, False),
+        (("--severity", "critical", "--only-kev"), 0, False),
+        ((), 0, False),
+    ):
+        found, out, _ = scan("root", "--scanners", "vuln", *words, db="b.db")
+        assert (found, said in out) == (code, wanted), words
+
+
 def test_exit_codes(scan: Scan) -> None:
     assert scan("root", "--scanners", "vuln")[0] == 0
     assert scan("root", "--scanners", "vuln", "--exit-code", "7")[0] == 7

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from kezuri.anatomy.reading import Peek
 from kezuri.anatomy.walk import Item
-from kezuri.check.image.secret import Secret, secrets
+from kezuri.check.image.secret import Secret, apart, secrets
 from kezuri.check.image.subject import Gathering
 from kezuri.layer.entry import Entry
 
@@ -127,9 +127,7 @@ def secrets_of(path: str, data: bytes) -> Iterator[Secret]:
                 yield told[-1]
     elif _auths(path) and _docker_auth(data):
         yield Secret("a password for a container registry", 0, 0, "container-registry-password")
-    for secret in secrets(data):
-        if not _overlaps(secret.start, secret.end, told):
-            yield secret
+    yield from apart(secrets(data), told)
 
 
 def _overlaps(start: int, end: int, told: Iterable[Secret]) -> bool:

@@ -206,9 +206,10 @@ def _document(form: str, scanned: "Scanned", environ: "Mapping[str, str]") -> st
 
         return json_text(document(scanned.report, scanned.bill, at), 2)
     if form == "spdx-json":
-        from kezuri.sbom import spdx, wording
+        from kezuri.report.scan_words import cleaned
+        from kezuri.sbom import spdx
 
-        return wording.encoded(spdx.document(scanned.bill)).decode().rstrip("\n")
+        return json_text(cleaned(spdx.document(scanned.bill)), 2)
     from kezuri.report.scan_forms import data, written
 
     values = data(form, scanned.report, scanned.bill, at, environ)
