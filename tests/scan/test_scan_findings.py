@@ -53,21 +53,27 @@ def test_findings_of_matches() -> None:
 
 
 def test_the_most_urgent_stands_first() -> None:
-    exploited_low = fault("CVE-1", "low", signal=Signal("CVE-1", "2024-01-01"))
-    ransomware = fault("CVE-2", "medium", signal=Signal("CVE-2", "2024-01-01", True))
-    likely = fault("CVE-3", "high", signal=Signal("CVE-3", chance=0.5))
-    likely_low = fault("CVE-4", "low", signal=Signal("CVE-4", chance=0.9))
-    critical = fault("CVE-5", "critical")
-    high = fault("CVE-6", "high", signal=Signal("CVE-6", chance=0.01))
-    low = fault("CVE-7", "low")
-    ignored = fault("CVE-8", "critical")._replace(ignored="why")
-    wanted = [ransomware, exploited_low, likely, critical, high, likely_low, low, ignored]
+    wanted = [
+        fault("CVE-1", "low", signal=Signal("CVE-1", "2024-01-01", True)),
+        fault("CVE-2", "high", signal=Signal("CVE-2", "2024-01-01")),
+        fault("CVE-3", "low", signal=Signal("CVE-3", "2024-01-01", chance=0.5)),
+        fault("CVE-4", "high", signal=Signal("CVE-4", chance=0.1)),
+        fault("CVE-5", "critical", signal=Signal("CVE-5", chance=0.09)),
+        fault("CVE-6", "critical"),
+        fault("CVE-7", "high", signal=Signal("CVE-7", chance=0.01)),
+        fault("CVE-8", "medium", signal=Signal("CVE-8", chance=0.9)),
+        fault("CVE-9", "low")._replace(score=3.1),
+        fault("CVE-A", "low", fixed=("4.18.0",))._replace(score=3.0),
+        fault("CVE-B", "low")._replace(score=3.0),
+        fault("CVE-C", "critical")._replace(ignored="why"),
+    ]
     for seed in range(5):
         mixed = wanted[:]
         random.Random(seed).shuffle(mixed)
         assert [each.id for each in ordered(mixed)] == [each.id for each in wanted]
-    assert counts(wanted) == {"critical": 1, "high": 2, "medium": 1, "low": 3, "unknown": 0}
-    assert exploited(wanted) == 2
+    assert counts(wanted) == {"critical": 2, "high": 3, "medium": 1, "low": 5, "unknown": 0}
+    assert exploited(wanted) == 3
+    assert exploited([wanted[0]._replace(ignored="why")]) == 0
 
 
 @pytest.mark.parametrize(
