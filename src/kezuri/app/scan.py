@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SCANNERS = ("vuln", "secret", "misconfig", "licence")
 STATUSES = ("fixed", "affected", "will_not_fix", "under_investigation")
 """Trivy's words for what becomes of a fault."""
+_EXPLOITED = "kev"
+"""The data set that tells what is known to be exploited."""
 _MOST_NAMED = 3
 
 
@@ -70,7 +72,8 @@ def scan_with_bill(settings: Settings, request: ScanRequest) -> Scanned:
         _prove_database(settings)
     request = request._replace(subject=located(settings, request.subject))
     found = bill(settings, request.subject)
-    return Scanned(scanned(settings, request, found), found)
+    named = found if found.name else found._replace(name=request.subject.subject.removeprefix("sbom:"))
+    return Scanned(scanned(settings, request, named), found)
 
 
 def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
@@ -91,6 +94,7 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
         findings = _news(settings, request, findings, now)
     shown = [finding for finding in findings if _is_wanted(finding, request)]
     hidden = Counter(each.severity for each in findings if not _is_wanted(each, request) and not each.ignored)
+    told += _unrated(findings, request)
     from kezuri.app.base_lines import with_base_lines
     from kezuri.scan.remedies import remedies
 
@@ -187,8 +191,15 @@ def _faults(
         data = tuple(each for each in database.data() if not each.ecosystems or places.intersection(each.ecosystems))
     if demanding:
         _prove_covered(bill, numbers, matched)
+        if request.only_exploited and not any(each.name == _EXPLOITED for each in data):
+            raise KezuriError.of(
+                "--only-kev: the database of advisories has no data about what is known to be exploited",
+                hint=f"kezuri db update {_EXPLOITED} fetches it, kezuri db import FILE brings it along",
+                exit_code=2,
+            )
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
+    told += _halves(data)
     told += (remark.message for remark in age_remarks(settings, data, now))
     findings += of_ends(bill, lifecycles(), timestamp(int(now))[:10])
     return data
@@ -244,6 +255,19 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
         yield f"{bill.name}: no packages were found, so nothing is known about it"
 
 
+def _halves(data: "Iterable[DataSet]") -> Iterable[str]:
+    """The repositories of a release of Alpine whose other one is there: each tells of its own packages only."""
+    names = {each.name for each in data}
+    for name in sorted(names):
+        release, _, repository = name.rpartition("/")
+        other = {"main": "community", "community": "main"}.get(repository, "")
+        if release.startswith("alpine/") and other and f"{release}/{other}" not in names:
+            yield (
+                f"the database has no data about a part of Alpine {release.removeprefix('alpine/')}: its repository "
+                f"{other} (data set {release}/{other})"
+            )
+
+
 def _source(ecosystem: str, release: str) -> str:
     """The data set that tells of an ecosystem and release and can be fetched; empty where there is none."""
     from kezuri.advisories.origins import ORIGINS
@@ -269,6 +293,17 @@ def _is_wanted(finding: Finding, request: ScanRequest) -> bool:
     if request.only_exploited and not (finding.signal is not None and finding.signal.exploited):
         return False
     return status(finding) not in request.ignored_statuses
+
+
+def _unrated(findings: Sequence[Finding], request: ScanRequest) -> Iterable[str]:
+    """That faults are left out because nobody says how severe they are: they may be of the severities that are
+    wanted."""
+    if not request.severities or "unknown" in request.severities:
+        return
+    unknown = (each for each in findings if each.severity == "unknown" and not each.ignored)
+    number = sum(_is_wanted(each._replace(severity=request.severities[0]), request) for each in unknown)
+    if number:
+        yield f"faults that were left out because nobody says how severe they are (--severity unknown): {number}"
 
 
 def status(finding: Finding) -> str:
