@@ -113,18 +113,18 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
 
 
 def _news(settings: Settings, request: ScanRequest, findings: Sequence[Finding], now: float) -> tuple[Finding, ...]:
+    from kezuri.app.sbom import bill, located
     from kezuri.scan.news import without_known
 
+    # What was said of the subject, that it is an image and what its base is, is not said of this one.
     before = ScanRequest(
-        request.subject._replace(subject=request.since),
+        located(settings, BillRequest(request.since, request.subject.platform)),
         request.scanners,
         forbidden_licences=request.forbidden_licences,
         packages=request.packages,
         skip=request.skip,
         now=now,
     )
-    from kezuri.app.sbom import bill
-
     # What the database does not know of the image of before was not found in it: it would be new.
     found, _, _ = _found(settings, before, bill(settings, before.subject), now, demanding=False)
     return without_known(findings, found, request.since)
