@@ -96,13 +96,13 @@ def placed(subject: str) -> str:
         return f"{'oci' if os.path.isfile(os.path.join(subject, 'oci-layout')) else 'dir'}:{subject}"
     if not os.path.isfile(subject):
         return subject
-    from kezuri.store.archive_file import ArchiveFile, NoArchive
-
     if _begins_as_document(subject):
         return f"sbom:{subject}"
+    from kezuri.app.scan_subject import of_archive
+    from kezuri.store.archive_file import NoArchive
+
     try:
-        with ArchiveFile.open(subject) as archive:
-            return f"{'oci' if archive.size('manifest.json') is None else 'docker'}-archive:{subject}"
+        return of_archive(subject)
     except NoArchive:
         return f"sbom:{subject}"
 
