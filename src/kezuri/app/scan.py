@@ -186,7 +186,7 @@ def _faults(
         # What tells of no ecosystem (KEV, EPSS) tells of all.
         data = tuple(each for each in database.data() if not each.ecosystems or places.intersection(each.ecosystems))
     if demanding:
-        _prove_covered(bill, numbers, matched)
+        _prove_covered(bill, matched)
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
     told += (remark.message for remark in age_remarks(settings, data, now))
@@ -194,25 +194,21 @@ def _faults(
     return data
 
 
-def _prove_covered(bill: Bill, numbers: Sequence[int], matched: "Matched") -> None:
+def _prove_covered(bill: Bill, matched: "Matched") -> None:
     """KezuriError where the database has no data about anything that the bill has: that nothing was found would say
     nothing."""
-    if not matched.uncovered or matched.matches:
+    if not matched.uncovered or matched.covered:
         return
-    from kezuri.advisories.coordinates import coordinates
-
-    places = (coordinates(bill.components[number].package, bill.distribution) for number in numbers)
-    if sum(number for _, _, number in matched.uncovered) >= sum(place is not None for place in places):
-        names = _listed(sorted({f"{ecosystem} {release}".rstrip() for ecosystem, release, _ in matched.uncovered}))
-        sources = [_source(ecosystem, release) for ecosystem, release, _ in matched.uncovered]
-        wanted = " ".join(dict.fromkeys(source for source in sources if source))
-        raise KezuriError.of(
-            f"{bill.name}: the database of advisories has no data about {names}: nothing can be said of its packages",
-            hint=f"kezuri db update {wanted} fetches it, kezuri db import FILE brings it along"
-            if wanted
-            else "kezuri db import FILE brings data along, kezuri db status shows what there is",
-            exit_code=2,
-        )
+    names = _listed(sorted({f"{ecosystem} {release}".rstrip() for ecosystem, release, _ in matched.uncovered}))
+    sources = [_source(ecosystem, release) for ecosystem, release, _ in matched.uncovered]
+    wanted = " ".join(dict.fromkeys(source for source in sources if source))
+    raise KezuriError.of(
+        f"{bill.name}: the database of advisories has no data about {names}: nothing can be said of its packages",
+        hint=f"kezuri db update {wanted} fetches it, kezuri db import FILE brings it along"
+        if wanted
+        else "kezuri db import FILE brings data along, kezuri db status shows what there is",
+        exit_code=2,
+    )
 
 
 def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[str]:
