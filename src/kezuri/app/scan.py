@@ -213,14 +213,15 @@ def _prove_covered(bill: Bill, matched: "Matched") -> None:
 
 def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[str]:
     """What the answer of the database leaves open, as sentences."""
+    runtimes = [name for ecosystem, name, _ in matched.uncovered if ecosystem == "runtime"]
+    if runtimes:
+        yield f"the database has no data about runtimes themselves: {_listed(runtimes)}"
     for ecosystem, release, number in matched.uncovered:
         named = f"{ecosystem} {release}".rstrip()
         source = _source(ecosystem, release)
         if ecosystem == "runtime":
-            packages = (bill.components[each].package for each in numbers)
-            runtimes = [each.full_name for each in packages if each.ecosystem == "generic"]
-            yield f"the database has no data about runtimes themselves: {_listed(runtimes)}"
-        elif source:
+            continue
+        if source:
             yield (
                 f"the database has no data about {named} (kezuri db update {source} fetches it); packages that could "
                 f"not be asked about: {number}"
