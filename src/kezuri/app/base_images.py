@@ -18,7 +18,7 @@ from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.packages.package import Package
+from kezuri.packages.package import SYSTEM, Package
 
 if TYPE_CHECKING:
     from kezuri.alternatives.package_streams import LayerFindings, SystemPackages
@@ -208,7 +208,6 @@ class BaseImages:
         """The packages of the distribution by a bill beside the image; None where there is none that tells them."""
         from kezuri.alternatives.package_streams import SystemPackages
         from kezuri.app.attestations import BILLS, attached
-        from kezuri.packages.inventory import SYSTEM
         from kezuri.sbom.reading import read
         from kezuri.transfer.places import RegistryPlace
 

@@ -1,8 +1,10 @@
 """A package that an image holds, and a record of packages: one file in which a package manager keeps its accounts."""
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote
 
+SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
+"""The ecosystems of packages of the system, which its distribution keeps."""
 _LOWERED = ("golang", "composer", "deb", "apk")
 """Ecosystems whose package URLs are written in small letters."""
 

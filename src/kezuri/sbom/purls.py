@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from kezuri.advisories.coordinates import Distribution
-from kezuri.packages.package import Package, quoted
+from kezuri.packages.package import SYSTEM, Package, quoted
 
 _MOST = 4000
 """Characters of a package URL that is read."""
@@ -13,8 +13,6 @@ _TYPE = re.compile(r"[a-z][a-z0-9.-]{0,99}\Z")
 _KEY = re.compile(r"[a-z][a-z0-9._-]{0,99}\Z")
 _CALLED: Final = {"alpine": "apk", "dpkg": "deb", "debian": "deb", "python": "pypi", "java": "maven", "go": "golang"}
 """Types that some tools wrote before there was one list of them."""
-SYSTEM: Final = ("deb", "apk", "rpm")
-"""Types whose namespace is a distribution."""
 
 
 class PackageURL(NamedTuple):

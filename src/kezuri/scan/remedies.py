@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from kezuri.advisories.coordinates import scheme_of
-from kezuri.packages.package import Package
-from kezuri.sbom.purls import SYSTEM
+from kezuri.packages.package import SYSTEM, Package
 from kezuri.sbom.values import Bill, BillLayer
 from kezuri.scan.mending import nearest_mending
 from kezuri.scan.urgency import worst_first
