@@ -2,6 +2,7 @@
 
 import io
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def test_json_is_as_its_schema_says(sbom: Any, tmp_path: Path) -> None:
     assert a["directories"] == ["app/node_modules/a"]
     assert sbom("--format=json", "--files", image)[1] == out
     (kept,) = (tmp_path / "root" / "listings").glob("bill-*")
-    for damaged in (b"", b"kezuri bill 1\n", kept.read_bytes()[:-9], b"kezuri bill 1\nx"):
+    deep = b"kezuri bill 1\n" + zlib.compress(b"[" * 200_000)
+    for damaged in (b"", b"kezuri bill 1\n", kept.read_bytes()[:-9], b"kezuri bill 1\nx", deep):
         kept.write_bytes(damaged)
         assert sbom("--format=json", "--files", image)[1] == out
     assert sbom("--format=json", image)[1] != out

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Missing = Literal["", "gone", "unreachable", "refused"]
 _MOST_KEPT = 64 << 20
+_ROOMS = ("alternatives", "packages")
+"""The rooms that tell what a layer has: with other code it may be something else."""
 
 
 class FoundImage(NamedTuple):
@@ -196,7 +198,7 @@ class BaseImages:
             lock = self._reading.setdefault(layer.digest, Lock())
         with lock:
             path = self._session.store.path("listings", f"base-{name}")
-            stamp = [kezuri.__version__, code()]
+            stamp = [kezuri.__version__, code(_ROOMS)]
             known = _load(path, stamp)
             seen.append(known is None)
             if known is None:
