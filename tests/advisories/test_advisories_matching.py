@@ -1,5 +1,7 @@
 """Packages held against advisories: what is told of them, once, and what could not be asked."""
 
+from time import process_time
+
 from tests.advisories.advisories_memory import Memory
 
 from kezuri.advisories.coordinates import Distribution
@@ -153,6 +155,13 @@ def test_versions_that_cannot_be_compared_are_told_and_hide_nothing() -> None:
     assert told(found.matches) == [(1, "GHSA-1", ("2.0.0",))]
     assert found.unordered == (0, 1)
     assert match(data, [Package("npm", "x", "")], Distribution()).unordered == (0,)
+
+
+def test_a_version_of_a_megabyte_is_told_and_not_held_against_each_of_many() -> None:
+    data = Memory([entry(f"CVE-1-{n}", ("Debian", "12", "linux"), range_of("0", str(n))) for n in range(1, 3000)])
+    began = process_time()
+    found = match(data, [Package("deb", "linux", "1." * 500_000)], BOOKWORM)
+    assert found.unordered == (0,) and process_time() - began < 5
 
 
 def test_packages_of_a_kind_that_no_data_tells_of_are_told() -> None:

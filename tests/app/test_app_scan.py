@@ -171,3 +171,19 @@ def timed(settings: Settings, request: ScanRequest, bill: Bill) -> float:
     begun = perf_counter()
     scanned(settings, request, bill)
     return perf_counter() - begun
+
+
+def test_half_of_alpine_is_not_all_of_it(tmp_path: Path) -> None:
+    """Each repository has a file of its own: where one could not be fetched, that is told with what was found."""
+
+    def of(repository: str, name: str) -> Entry:
+        return Entry(Advisory(f"CVE-1-{name}", f"alpine/v3.20/{repository}"), (Affected("Alpine", "v3.20", name),))
+
+    packages = tuple(Component(Package("apk", name, "1-r0"), -1) for name in ("musl", "nodejs"))
+    bill = Bill("x", "sbom", "", "", "", Distribution("alpine", "3.20.1"), (), packages)
+    request = ScanRequest(BillRequest("x"), ("vuln",), now=1.8e9)
+    settings = Settings(root=str(tmp_path), db=str(tmp_path / "a.db"))
+    for halves, expected in (((of("main", "musl"),), 1), ((of("main", "musl"), of("community", "nodejs")), 0)):
+        write(settings.db, *halves, fetched="2026-11-21T00:00:00Z")
+        told = scanned(settings, request, bill).told
+        assert sum("a part of Alpine v3.20: its repository community" in text for text in told) == expected

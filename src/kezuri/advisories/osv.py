@@ -108,12 +108,12 @@ def entries_of(document: Any, data: str) -> tuple[Entry, ...]:
     given = sequence(document.get("affected"))
     if len(given) > _MOST_AFFECTED:
         raise Unusable(f"it names {len(given)} packages, more than {_MOST_AFFECTED}")
-    packages, kind, said = _Packages(), "malicious" if own.startswith("MAL-") else "", severity("")
+    packages, kind, said = _Packages(), "malicious" if own.startswith("MAL-") else "", set[Severity]()
     for each in given:
         if isinstance(each, dict):
             packages.take(each)
             kind = kind or _informational(each)
-            said = said if said != "unknown" else _severity_of(each)
+            said.add(_severity_of(each))
     specific = mapping(document.get("database_specific"))
     withdrawn = moment(document.get("withdrawn"))
     if not packages.found and not withdrawn:
@@ -123,7 +123,8 @@ def entries_of(document: Any, data: str) -> tuple[Entry, ...]:
     written, score = vectors(*(each.get("score") for each in rated if str(each.get("type")).startswith("CVSS")))
     vendors = (severity(each.get("score")) for each in rated if not str(each.get("type")).startswith("CVSS"))
     worded = severity(specific.get("severity"))
-    for word_of_vendor in (*vendors, said):
+    # What is said of some packages, or differently of each, says nothing of the others.
+    for word_of_vendor in (*vendors, *(said if len(said) == 1 else ())):
         worded = worded if worded != "unknown" else word_of_vendor
     linked = [mapping(each).get("url") for each in sequence(document.get("references"))]
     advisory = Advisory(
@@ -162,6 +163,8 @@ def _by_fault(notice: Advisory, affected: tuple[Affected, ...], document: dict[s
 
         worded = notice.severity if notice.severity != "unknown" else rating(notice.score)
         notice = notice._replace(severity=worded, vectors=(), score=0.0)
+        # Another notice about one of these faults has a severity of its own.
+        affected = tuple(each._replace(severity=worded) if each.severity == "unknown" else each for each in affected)
     return tuple(Entry(notice._replace(id=fault, aliases=()), affected) for fault in faults)
 
 

@@ -33,6 +33,8 @@ _FAST = (
     f"PRAGMA user_version={VERSION}",
 )  # fmt: skip
 """Nobody else sees the file before it is whole, and it is written to the disk before it gets its name."""
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG)
+"""What SQLite says of a file whose pages are others than were written, or have rows that no database takes."""
 
 
 class Served(NamedTuple):
@@ -106,11 +108,13 @@ class NewDatabase:
             sets = self._connection.execute("SELECT number, name FROM old.data").fetchall()
             kept = {int(number): str(name) for number, name in sets if name not in left_out}
             self._take_over(kept)
+            if self._incomplete():
+                raise damaged(old, "it has not all the entries that it says it has")
             self._connection.execute("COMMIT")
             self._connection.execute("DETACH old")
             self._connection.execute("BEGIN")
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
                 raise damaged(old, str(error)) from error
             raise self._explained(error) from error
         return tuple(kept.values())
@@ -129,6 +133,15 @@ class NewDatabase:
         run("DROP TABLE kept")
         self._key = self._one("SELECT coalesce(max(key), 0) FROM advisory")
         self._number = self._one("SELECT coalesce(max(number), 0) FROM data")
+
+    def _incomplete(self) -> bool:
+        """Whether a data set has other than so many rows as is written of it."""
+        there: dict[int, int] = {}
+        for table in ("advisory", "signal"):
+            for number, count in self._connection.execute(f"SELECT data, count(*) FROM {table} GROUP BY data"):
+                there[number] = there.get(number, 0) + count
+        said = self._connection.execute("SELECT number, entries FROM data").fetchall()
+        return any(there.get(number, 0) != entries for number, entries in said)
 
     def fill(
         self,
