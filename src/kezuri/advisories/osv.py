@@ -46,6 +46,8 @@ _RUNTIMES: Final = {
 """What Bitnami's database calls programs that `packages` knows as runtimes, where both number them alike: it keeps the
 faults of upstream's own releases, which are what official images are built from."""
 _KINDS: Final = ("introduced", "fixed", "last_affected", "limit")
+_OF_IMAGES: Final = frozenset(("linux", "js", "wasip1"))
+"""Systems that images are of, and those that are built for within them."""
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}$")
 _LAST_KNOWN = re.compile(r"(<=?) ?([^\s,<>=]+)$")
 _MOST_AFFECTED = 50_000
@@ -194,8 +196,8 @@ class _Packages:
                 events = self._events(each, last)
                 if events:
                     ranges.append(events)
-        systems = sequence(mapping(mapping(given.get("ecosystem_specific")).get("affects")).get("os"))
-        if systems and "linux" not in systems:
+        systems = _systems(mapping(given.get("ecosystem_specific")))
+        if systems and not systems & _OF_IMAGES:
             self.found[Affected(ecosystem, release, name, status="not-affected")] = None
             return
         if not ranges and not versions:
@@ -220,6 +222,13 @@ class _Packages:
             if known is not None:
                 found.append(Event("last_affected" if known[1] == "<=" else "limit", known[2]))
         return tuple(found)
+
+
+def _systems(specific: dict[str, Any]) -> set[str]:
+    """The systems that alone have a fault: RustSec's word for a crate, and Go's for each of a module's packages."""
+    imports = [sequence(mapping(each).get("goos")) for each in sequence(specific.get("imports"))]
+    named = [sequence(mapping(specific.get("affects")).get("os")), *(imports if all(imports) else ())]
+    return {str(each) for group in named for each in group}
 
 
 def _standing(given: dict[str, Any]) -> tuple[Status, Severity]:
