@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,15 @@ def test_a_directory_that_is_no_root_is_a_project(sbom: Any, tmp_path: Path) -> 
     (project / "etc").mkdir()
     (project / "etc/os-release").write_text("ID=debian\n")
     assert [each["name"] for each in json.loads(sbom("--format=json", "project")[1])["components"]] == ["x"]
+
+
+def test_no_more_of_a_document_is_read_than_a_bill_can_have(sbom: Any, tmp_path: Path) -> None:
+    with open(tmp_path / "huge.json", "wb") as file:
+        file.truncate(600 << 20)
+    tracemalloc.start()
+    try:
+        code, _, err = sbom("sbom:huge.json")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert code == 2 and "larger than 80 MiB" in err and most < 200 << 20
