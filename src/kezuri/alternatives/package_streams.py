@@ -204,11 +204,6 @@ def _record(path: str, size: int, data: BinaryIO) -> tuple[Record, str]:
     return record._replace(packages=bare), kind
 
 
-def _bound(records: int) -> None:
-    if records >= _MOST_RECORDS:
-        raise KezuriError.of(f"there are more than {_MOST_RECORDS:,} records of packages", exit_code=125)
-
-
 def _bytes(data: BinaryIO, size: int) -> bytes:
     pieces = []
     while size > 0 and (piece := data.read(min(size, 1 << 20))):
