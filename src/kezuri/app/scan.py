@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SCANNERS = ("vuln", "secret", "misconfig", "licence")
 STATUSES = ("fixed", "affected", "will_not_fix", "under_investigation")
 """Trivy's words for what becomes of a fault."""
+_EXPLOITED = "kev"
+"""The data set that tells what is known to be exploited."""
 _MOST_NAMED = 3
 
 
@@ -189,8 +191,15 @@ def _faults(
         data = tuple(each for each in database.data() if not each.ecosystems or places.intersection(each.ecosystems))
     if demanding:
         _prove_covered(bill, numbers, matched)
+        if request.only_exploited and not any(each.name == _EXPLOITED for each in data):
+            raise KezuriError.of(
+                "--only-kev: the database of advisories has no data about what is known to be exploited",
+                hint=f"kezuri db update {_EXPLOITED} fetches it, kezuri db import FILE brings it along",
+                exit_code=2,
+            )
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
+    told += _halves(data)
     told += (remark.message for remark in age_remarks(settings, data, now))
     findings += of_ends(bill, lifecycles(), timestamp(int(now))[:10])
     return data
@@ -244,6 +253,19 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
         yield f"{', '.join(locked)} were not read: only what is installed is known"
     if not bill.components:
         yield f"{bill.name}: no packages were found, so nothing is known about it"
+
+
+def _halves(data: "Iterable[DataSet]") -> Iterable[str]:
+    """The repositories of a release of Alpine whose other one is there: each tells of its own packages only."""
+    names = {each.name for each in data}
+    for name in sorted(names):
+        release, _, repository = name.rpartition("/")
+        other = {"main": "community", "community": "main"}.get(repository, "")
+        if release.startswith("alpine/") and other and f"{release}/{other}" not in names:
+            yield (
+                f"the database has no data about a part of Alpine {release.removeprefix('alpine/')}: its repository "
+                f"{other} (data set {release}/{other})"
+            )
 
 
 def _source(ecosystem: str, release: str) -> str:
