@@ -112,6 +112,19 @@ def test_the_nearest_version_that_mends_all(installed: str, faults: list[tuple[s
     assert nearest_mending(compare, installed, faults) == version
 
 
+def test_hundreds_of_faults_that_the_same_releases_mend_cost_no_more_than_one() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def compare(one: str, other: str) -> int:
+        asked.append((one, other))
+        return numbers(one, other)
+
+    releases = [("2.4.4", "2.5.1"), ("2.6.0",), ("2.3.9", "2.7.1")]
+    alone = nearest_mending(compare, "2.3.0", releases)
+    once = len(asked)
+    assert (nearest_mending(compare, "2.3.0", releases * 300), len(asked)) == (alone, 2 * once)
+
+
 def test_remedies_say_where_each_is_mended() -> None:
     findings = ordered(
         [
