@@ -131,6 +131,16 @@ def test_a_directory_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     assert layer.unread == ["gone"]
 
 
+@pytest.mark.parametrize(("file", "text"), [("oci-layout", "{}"), ("version", "Directory Transport Version: 1.1\n")])
+def test_a_directory_that_has_an_image_in_parts_is_no_root_without_packages(
+    sbom: Any, tmp_path: Path, file: str, text: str
+) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / file).write_text(text)
+    code, out, err = sbom("dir:parts")
+    assert (code, out) == (125, "") and "an image in parts" in err and ("oci:parts" in err) == (file == "oci-layout")
+
+
 @pytest.mark.parametrize("argv", [("dir:none",), ("sbom:none",), ("none",), ("-o", "spdx-json", "rootfs")])
 def test_what_is_not_there_is_an_error(sbom: Any, argv: tuple[str, ...]) -> None:
     code, out, err = sbom(*argv)

@@ -52,6 +52,7 @@ def bill_of_directory(path: str) -> Bill:
     KezuriError where it is none, or cannot be read."""
     if not os.path.isdir(path):
         raise KezuriError.of(f"{path!r} is no directory", exit_code=125)
+    _prove_no_image(path)
     layer = RootDirectory(path)
     own = OwnLayer("", layer, Listing({}, frozenset(), {}, {}), Maker(""))
     found = bill_of(Dissection(path, ImageConfig(Platform("linux", "")), [own], naming=recorded_names), "directory")
@@ -66,3 +67,24 @@ def bill_of_directory(path: str) -> Bill:
     else:
         told = f"directories could not be read: {named}"
     return found._replace(told=(*found.told, told))
+
+
+def _prove_no_image(path: str) -> None:
+    """KezuriError for a directory that has an image as blobs: as a root it would be empty."""
+    if os.path.isfile(os.path.join(path, "oci-layout")):
+        hint = f"oci:{path} is the image in it"
+    elif _begins(os.path.join(path, "version"), b"Directory Transport Version"):
+        hint = f"kezuri copy dir:{path} oci:LAYOUT makes a layout of it, which can be read"
+    else:
+        return
+    raise KezuriError.of(f"{path!r} is no root directory, but an image in parts", hint=hint, exit_code=125)
+
+
+def _begins(path: str, words: bytes) -> bool:
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(words)) == words
+    except OSError:
+        return False

@@ -298,7 +298,7 @@ def _attached(settings: Settings, request: ScanRequest, bill: Bill, told: list[s
     from kezuri.transfer.places import read_place
 
     with Session(settings, reading=True) as session:
-        found = attached(session, read_place(request.subject.subject), VEX, request.subject.platform)
+        found = attached(session, read_place(request.subject.subject), VEX, request.subject.platform, told.append)
     if not found:
         told.append(f"no VEX document is attached to {bill.name}")
     return [(each.where, each.data) for each in found]
