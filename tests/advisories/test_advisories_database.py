@@ -264,3 +264,14 @@ def test_damage_in_the_middle_is_no_silence(tmp_path: Path) -> None:
         except DamagedDatabase:
             failed += 1
     assert failed > 3
+
+
+def test_a_few_dates_are_not_the_date_of_the_data(tmp_path: Path) -> None:
+    """Where most entries do not say when they were changed, the newest of the others says nothing of the whole."""
+    path = tmp_path / "advisories.db"
+    dated = Entry(ADVISORY._replace(id="X-0", modified="2020-01-01"), (AFFECTED,))
+    others = [Entry(ADVISORY._replace(id=f"X-{n}", modified=""), (AFFECTED,)) for n in (1, 2)]
+    for entries, date in (([dated, *others], ""), ([dated, others[0]], "2020-01-01")):
+        write(str(path), *entries)
+        with Database.open(str(path)) as database:
+            assert [data.date for data in database.data()] == [date]

@@ -89,6 +89,8 @@ def test_distributions(distribution: Distribution, title: str, standing: str, su
         ("Microsoft.NETCore.App", "8.0.1", ".NET 8", "ended", ".NET 10"),
         ("ruby", "3.2.2", "Ruby 3.2", "ended", "Ruby 3.4"),
         ("php", "8.1.2", "PHP 8.1", "ended", "PHP 8.3"),
+        ("postgresql", "13.4", "PostgreSQL 13", "ended", "PostgreSQL 16"),
+        ("tomcat", "8.5.100", "Tomcat 8.5", "ended", "Tomcat 10.1"),
         ("rust", "1.80.1", "Rust 1.80", "ended", "Rust 1.100"),
     ],
 )

@@ -166,7 +166,7 @@ def test_a_directory_that_is_no_root_is_a_project(sbom: Any, tmp_path: Path) -> 
         "jinja2": ["lib/requirements.txt"],
         "x": ["web/node_modules/x/package.json"],
     }
-    assert "/java/pom.xml leaves versions open, and is not read" in err and "/Cargo.lock could not be read" in err
+    assert "/java/pom.xml names packages, and is not read" in err and "/Cargo.lock could not be read" in err
     (project / "etc").mkdir()
     (project / "etc/os-release").write_text("ID=debian\n")
     assert [each["name"] for each in json.loads(sbom("--format=json", "project")[1])["components"]] == ["x"]

@@ -229,7 +229,7 @@ def test_nothing_found_is_told(scan: Scan, tmp_path: Path) -> None:
     code, out, _ = scan("empty")
     assert code == 0 and "no packages were found" in out
     (tmp_path / "root/go.sum").touch()
-    assert "go.sum were not read" in scan("root")[1]
+    assert "go.sum names packages, and is not read" in scan("root")[1]
 
 
 def test_words_of_trivy(scan: Scan) -> None:
@@ -321,3 +321,14 @@ def test_forms_are_those_that_there_are() -> None:
 
     choices = next(option.choices for option in COMMAND.options if option.key == "--format")
     assert choices == ("table", "json", "markdown", *FORMATS, "spdx-json", "template")
+
+
+def test_an_archive_by_its_path_is_an_image(scan: Scan, tmp_path: Path) -> None:
+    from tests.cli.test_cli_analyze import archive
+
+    from kezuri.check.image.rule import Made
+
+    archive(tmp_path / "image.tar", ({"app/node_modules/a/package.json": Made(b'{"name": "a", "version": "1"}')},))
+    code, out, err = scan("image.tar", "--scanners", "vuln,secret,misconfig")
+    assert code == 0 and out.splitlines()[0].startswith("docker-archive:image.tar"), err
+    assert "is a document" not in out

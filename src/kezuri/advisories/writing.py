@@ -141,9 +141,9 @@ class NewDatabase:
         whatever `data` says of it; entries of one id are one. Where `data` names its ecosystems, packages of others are
         left out, for somebody else's data tells of them; else those are noted that occur. `after` says what is known
         when the last entry was read. A date that is not known then is that of the entry that was changed last, but for
-        those that were changed in the future."""
+        those that were changed in the future; it stays unknown where most entries do not say when they were changed."""
         self._number += 1
-        number, count, packages, latest = self._number, 0, 0, ""
+        number, count, packages, latest, dated = self._number, 0, 0, "", 0
         declared = set(data.ecosystems)
         whole = {ecosystem for ecosystem, release in declared if not release}
         covered = set(declared)
@@ -167,6 +167,7 @@ class NewDatabase:
                     count += 1
                     key = known[said.id] = self._key
                     advisories.append(advisory_row(key, number, said))
+                    dated += bool(said.modified)
                 if latest < said.modified and (not data.fetched or said.modified <= data.fetched):
                     latest = said.modified
                 for one in entry.affected:
@@ -184,7 +185,7 @@ class NewDatabase:
             if not declared:
                 covered.update(data.ecosystems)
             data = data._replace(
-                date=data.date or latest,
+                date=data.date or (latest if 2 * dated >= count else ""),
                 entries=count,
                 ecosystems=tuple(sorted((text(a), text(b)) for a, b in covered)),
             )

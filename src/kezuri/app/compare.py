@@ -186,7 +186,7 @@ def _fault_figures(columns: list[_Column], platform: str, told: list[str]) -> li
     known: list[KnownFaults | str] = []
     for column in columns:
         try:
-            found = known_faults(column.settings, BillRequest(column.name, platform))
+            found = known_faults(column.settings, BillRequest(column.name, platform, image=True))
             known.append(found)
             if found.unasked:
                 told.append(

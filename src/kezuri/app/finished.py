@@ -75,7 +75,7 @@ class Finished:
         from kezuri.app.sbom import BillRequest
 
         try:
-            self.faults.append((name, known_faults(settings, BillRequest(name, platform))))
+            self.faults.append((name, known_faults(settings, BillRequest(name, platform, image=True))))
         except KezuriError as error:
             message = f"known faults of {name} are not counted: {error.diagnostics[0].message}"
             self.warnings.append(Diagnostic("info", message))

@@ -28,10 +28,10 @@ class BillRequest(NamedTuple):
 def bill(settings: Settings, request: BillRequest) -> Bill:
     """The bill of the subject: nothing is unpacked, and what was read of a layer once is kept. KezuriError when there
     is no such subject, or it cannot be read."""
-    if request.image or _in_store(settings, request.subject):
+    request = located(settings, request)
+    subject = request.subject
+    if request.image:
         return _of_image(settings, request)
-    subject = placed(request.subject)
-    request = request._replace(subject=subject)
     if subject.startswith("sbom:"):
         return _of_document(subject.removeprefix("sbom:"))
     if subject.startswith("dir:"):
@@ -65,6 +65,14 @@ def bill_of_found(session: "Session", found: "FoundImage") -> Bill:
         if image.naming.whole and not any(layer.unread for layer in image.layers):
             kept.save(key, known)
     return known._replace(name=found.name)
+
+
+def located(settings: Settings, request: BillRequest) -> BillRequest:
+    """The same request with its subject so that everybody takes it for the same thing: `dir:`, `sbom:` and the words of
+    places before paths. KezuriError where a path cannot be looked at."""
+    if request.image or _in_store(settings, request.subject):
+        return request._replace(image=True)
+    return request._replace(subject=placed(request.subject))
 
 
 def _in_store(settings: Settings, subject: str) -> bool:

@@ -24,9 +24,9 @@ def with_locked(bill: Bill, path: str) -> Bill:
             told.append(f"of files that lock versions {_MOST_FILES:,} were read: there are more")
             break
         name = at.rpartition("/")[2]
-        if name in locks.UNLOCKED:
+        if name in locks.UNREAD:
             if not any(locks.reader(each) for each in _beside(path, at)):
-                told.append(f"/{abridged(at)} leaves versions open, and is not read")
+                told.append(f"/{abridged(at)} names packages, and is not read")
             continue
         try:
             with open(os.path.join(path, at), "rb") as file:
@@ -56,7 +56,7 @@ def _files(root: str) -> Iterator[str]:
         directories[:] = sorted(each for each in directories if each not in _APART and not each.startswith("."))
         inner = os.path.relpath(place, root)
         for name in sorted(names):
-            if locks.reader(name) is not None or name in locks.UNLOCKED:
+            if locks.reader(name) is not None or name in locks.UNREAD:
                 at = name if inner == "." else f"{inner}/{name}"
                 if os.path.isfile(os.path.join(root, at)) and not os.path.islink(os.path.join(root, at)):
                     yield at

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 SCANNERS = ("vuln", "secret", "misconfig", "licence")
 STATUSES = ("fixed", "affected", "will_not_fix", "under_investigation")
 """Trivy's words for what becomes of a fault."""
-_LARGEST_IGNORE_FILE = 4 << 20
 _MOST_NAMED = 3
 
 
@@ -65,10 +64,11 @@ def scan(settings: Settings, request: ScanRequest) -> Report:
 
 def scan_with_bill(settings: Settings, request: ScanRequest) -> Scanned:
     """As `scan`, with the bill of the subject."""
-    from kezuri.app.sbom import bill
+    from kezuri.app.sbom import bill, located
 
     if "vuln" in request.scanners:
         _prove_database(settings)
+    request = request._replace(subject=located(settings, request.subject))
     found = bill(settings, request.subject)
     return Scanned(scanned(settings, request, found), found)
 
@@ -77,13 +77,16 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
     """As `scan`, of a bill that is here already. An image is read for secrets and settings only where these are asked
     for, and a bill that a document has is of no image."""
     now = request.now or time()
+    from kezuri.app.scan_passed import Excuses, let_pass
+
     found, told, data = _found(settings, request, bill, now, demanding=True)
     if request.skip:
         from kezuri.dockerfile.ignore import Patterns
 
         skipped = Patterns.of(request.skip)
         found = [finding for finding in found if not (finding.path and skipped.matches(finding.path))]
-    findings = _let_pass(settings, request, bill, found, told, now)
+    excuses = Excuses(request.ignore_files, request.vex, request.subject if request.attached_vex else None)
+    findings = let_pass(settings, excuses, bill, found, told, now)
     if request.since:
         findings = _news(settings, request, findings, now)
     shown = [finding for finding in findings if _is_wanted(finding, request)]
@@ -234,7 +237,7 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
     foreign = [component.package.full_name for component in bill.components if component.foreign]
     if foreign:
         yield f"packages from elsewhere than the distribution, of which its data says nothing: {_listed(foreign)}"
-    locked = lock_files(bill.name) if bill.kind == "directory" else ()
+    locked = lock_files(bill.name) if bill.kind == "directory" and bill.distribution.id else ()
     if locked:
         yield f"{', '.join(locked)} were not read: only what is installed is known"
     if not bill.components:
@@ -252,79 +255,6 @@ def _source(ecosystem: str, release: str) -> str:
 def _listed(names: Sequence[str]) -> str:
     """The first of many names, and how many there are."""
     return ", ".join(names[:_MOST_NAMED]) + (f", … ({len(names)})" if len(names) > _MOST_NAMED else "")
-
-
-def _let_pass(
-    settings: Settings, request: ScanRequest, bill: Bill, findings: Sequence[Finding], told: list[str], now: float
-) -> tuple[Finding, ...]:
-    """The findings, with those marked that an ignore file or a VEX document lets pass."""
-    passed = tuple(findings)
-    if request.ignore_files:
-        from kezuri.diagnostics import SourceText
-        from kezuri.scan import ignore_file
-
-        entries: list[ignore_file.Passed] = []
-        for path in request.ignore_files:
-            text = _text(path, _LARGEST_IGNORE_FILE)
-            if text is None:
-                told.append(f"there is no ignore file {path}")
-                continue
-            file = ignore_file.read(SourceText(path, text.decode("utf-8", "surrogateescape")))
-            entries += file.entries
-            told += file.told
-        passed, expired = ignore_file.apply(passed, entries, now)
-        told += expired
-    if request.vex or request.attached_vex:
-        from kezuri.scan import vex
-
-        documents = [(path, _document(path)) for path in request.vex]
-        if request.attached_vex:
-            documents += _attached(settings, request, bill, told)
-        statements: list[vex.Statement] = []
-        for where, document in documents:
-            read = vex.read(document, where)
-            statements += read.statements
-            told += read.told
-        passed = vex.apply(passed, statements, bill)
-    return passed
-
-
-def _attached(settings: Settings, request: ScanRequest, bill: Bill, told: list[str]) -> list[tuple[str, bytes]]:
-    if bill.kind != "image":
-        told.append(f"{bill.name} is no image: nothing can be attached to it")
-        return []
-    from kezuri.app.attestations import VEX, attached
-    from kezuri.app.session import Session
-    from kezuri.transfer.places import read_place
-
-    with Session(settings, reading=True) as session:
-        found = attached(session, read_place(request.subject.subject), VEX, request.subject.platform, told.append)
-    if not found:
-        told.append(f"no VEX document is attached to {bill.name}")
-    return [(each.where, each.data) for each in found]
-
-
-def _document(path: str) -> bytes:
-    from kezuri.scan.vex import MOST_BYTES
-
-    data = _text(path, MOST_BYTES + 1)
-    if data is None:
-        raise KezuriError.of(f"there is no VEX document {path}", exit_code=2)
-    return data
-
-
-def _text(path: str, most: int) -> bytes | None:
-    """The bytes of a file; None where there is none. KezuriError for one that cannot be read, or has more."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(most + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise KezuriError.of(f"cannot read {path}: {error.strerror}", exit_code=2) from None
-    if len(data) > most:
-        raise KezuriError.of(f"{path} is larger than {most} bytes", exit_code=2)
-    return data
 
 
 def _is_wanted(finding: Finding, request: ScanRequest) -> bool:

@@ -17,7 +17,7 @@ def of_archive(path: str) -> str:
 
 def is_document(subject: str) -> bool:
     """Whether a subject is a bill in a file, as `app.sbom` reads it, and not an image or a directory."""
-    return subject.startswith("sbom:") or os.path.isfile(subject)
+    return subject.startswith("sbom:")
 
 
 _LOCK_FILES = frozenset(

@@ -213,6 +213,7 @@ _READERS: Final[dict[str, Callable[[bytes], Iterator[Package]]]] = {
     "Pipfile.lock": _pipfile,
     "poetry.lock": _python,
     "uv.lock": _python,
+    "pdm.lock": _python,
     "Cargo.lock": _cargo,
     "go.mod": _go,
     "Gemfile.lock": _gems,
@@ -220,5 +221,10 @@ _READERS: Final[dict[str, Callable[[bytes], Iterator[Package]]]] = {
     "packages.lock.json": _nuget,
     "gradle.lockfile": _gradle,
 }
-UNLOCKED: Final = frozenset(("pom.xml", "build.gradle", "build.gradle.kts", "setup.py", "Package.swift", "mix.exs"))
+UNREAD: Final = frozenset(
+    (
+        *("pom.xml", "build.gradle", "build.gradle.kts", "setup.py", "Package.swift", "bun.lock", "bun.lockb"),
+        *("mix.lock", "pubspec.lock", "conan.lock", "go.sum"),
+    )
+)
 """Files of projects that name packages and leave open which versions, or in a form that is not read."""
