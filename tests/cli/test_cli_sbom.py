@@ -2,6 +2,7 @@
 
 import io
 import json
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,21 @@ def test_what_is_kept_spares_reading_layers(sbom: Any, tmp_path: Path, monkeypat
     first = sbom(image)
     monkeypatch.setattr("kezuri.app.anatomy_layers.of_distant", None)
     assert sbom(image) == first
+
+
+def test_what_a_full_disk_hindered_is_looked_at_again(
+    sbom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program: ExampleLayer = {"app/program": Made(b"\x7fELF" + b"x" * 300_000, 0o755)}
+    image = archive(tmp_path / "image.tar", (*LAYERS, program))
+    with monkeypatch.context() as full:
+        full.setattr("kezuri.anatomy.reading.PassingBy.at", _no_space)
+        assert "No space left on device" in sbom(image)[2]
+    assert sbom(image)[2] == ""
+
+
+def _no_space(self: object, offset: int, size: int) -> bytes:
+    raise OSError(ENOSPC, "No space left on device")
 
 
 def test_directories_and_documents_have_bills_too(sbom: Any, tmp_path: Path) -> None:

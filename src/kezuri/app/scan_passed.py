@@ -66,7 +66,7 @@ def _attached(settings: Settings, image: BillRequest, bill: Bill, told: list[str
     from kezuri.transfer.places import read_place
 
     with Session(settings, reading=True) as session:
-        found = attached(session, read_place(image.subject), VEX, image.platform)
+        found = attached(session, read_place(image.subject), VEX, image.platform, told.append)
     if not found:
         told.append(f"no VEX document is attached to {bill.name}")
     return [(each.where, each.data) for each in found]
