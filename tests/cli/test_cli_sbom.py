@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.cli.test_cli_analyze import archive
 
+from kezuri.anatomy.reading import OnDisk
 from kezuri.app.request import Settings
 from kezuri.app.sbom import BillRequest, bill
 from kezuri.app.sbom_directory import RootDirectory
@@ -145,6 +146,24 @@ def test_a_directory_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     layer = RootDirectory(f"{tmp_path}/rootfs")
     assert [sorted(name for name, _ in layer.scan(path)) for path in ("", "a", "gone")] == [["a", "var"], ["b"], []]
     assert layer.unread == ["gone"]
+
+
+def test_files_that_go_away_meanwhile_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        package = tmp_path / "root" / "node_modules" / name / "package.json"
+        package.parent.mkdir(parents=True)
+        package.write_text(json.dumps({"name": name, "version": "1"}))
+    opened = OnDisk.__init__
+
+    def late(self: OnDisk, path: str) -> None:
+        if "/a/" not in path:
+            Path(path).unlink()
+        opened(self, path)
+
+    monkeypatch.setattr(OnDisk, "__init__", late)
+    found = bill(Settings(f"{tmp_path}/store"), BillRequest(f"dir:{tmp_path}/root"))
+    assert [each.package.name for each in found.components] == ["a"]
+    assert found.told == ("files that went away while they were looked at: 2",)
 
 
 @pytest.mark.parametrize(("file", "text"), [("oci-layout", "{}"), ("version", "Directory Transport Version: 1.1\n")])
