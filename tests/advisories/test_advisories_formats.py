@@ -62,7 +62,7 @@ def test_debians_tracker(tmp_path: Path) -> None:
     advisory, affected = entries[0]
     assert advisory.summary == "a fault"
     assert advisory.references == ("https://security-tracker.debian.org/tracker/CVE-2024-1000",)
-    assert advisory.severity == "medium"
+    assert advisory.severity == "unknown"  # That of the package is told of another package, or release, by nobody.
     assert affected == (
         Affected("Debian", "12", "zlib", ((START, Event("fixed", "1.2-3+deb12u1")),), (), "affected", "medium"),
         Affected("Debian", "11", "zlib", ((START,),)),

@@ -1,10 +1,15 @@
 """Packages held against advisories: what is told of them, once, and what could not be asked."""
 
+from pathlib import Path
+from typing import Any
+
 from tests.advisories.advisories_memory import Memory
 
 from kezuri.advisories.coordinates import Distribution
+from kezuri.advisories.database import Database
 from kezuri.advisories.matching import Match, match
 from kezuri.advisories.values import Advisory, Affected, Entry, Severity, Signal, Status
+from kezuri.advisories.writing import write
 from kezuri.packages.package import Package
 from kezuri.versions.ranges import Event
 
@@ -213,3 +218,35 @@ def test_severity_without_a_vendor_is_that_of_the_score() -> None:
         (3.9, "low"),
         (0.0, "unknown"),
     ]
+
+
+def test_what_osv_repeats_of_a_distribution_says_how_severe_a_fault_is_and_no_more(tmp_path: Path) -> None:
+    def told_by(data: str, name: str, fixed: str, *aliases: str, **said: Any) -> Entry:
+        affected = Affected("Debian", "12", "openssl", (range_of("0", fixed),))
+        return Entry(Advisory(name, data, aliases, **said), (affected,))
+
+    repeated = [
+        # Of DSA-1, which comes first and has no score, and of DEBIAN-CVE-2024-1000.
+        told_by("osv/Debian", "CVE-2024-1000", "2"),
+        told_by("osv/Debian", "CVE-2024-1000", "2", "DEBIAN-CVE-2024-1000", score=9.8),
+        # The tracker says meanwhile that this is mended, and knows nothing of that.
+        told_by("osv/Debian", "CVE-2024-2000", "", score=9.8),
+        told_by("osv/Debian", "CVE-2024-3000", "2", score=9.8),
+    ]
+    own = [told_by("debian", "CVE-2024-1000", "3"), told_by("debian", "CVE-2024-2000", "0.9")]
+    packages = [Package("deb", "openssl", "1")]
+    for number, (entries, wanted) in enumerate(
+        (
+            ((*repeated, *own), [("CVE-2024-1000", "critical", ("3",))]),
+            ((*own, *repeated), [("CVE-2024-1000", "critical", ("3",))]),
+            (own, [("CVE-2024-1000", "unknown", ("3",))]),
+            (
+                repeated,
+                [(f"CVE-2024-{each}000", "critical", ("2",) if each != 2 else ()) for each in (1, 2, 3)],
+            ),
+        )
+    ):
+        write(f"{tmp_path}/{number}.db", *entries)
+        with Database.open(f"{tmp_path}/{number}.db") as database:
+            found = match(database, packages, BOOKWORM).matches
+        assert [(each.advisory.id, each.severity, each.fixed) for each in found] == wanted, number

@@ -82,6 +82,19 @@ def test_no_json(text: str) -> None:
         raise KezuriError.of("no JSON")
 
 
+def test_values_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty million of `[]` are some gigabytes of memory."""
+    monkeypatch.setattr(notation, "_MOST_VALUES", 1000)
+    many = b'{"a": [' + b"[]," * 2000 + b"[]]}"
+    with pytest.raises(KezuriError, match="more than 1000 values"):
+        json_value(many, "x")
+    monkeypatch.setattr(notation, "_CHUNK", 100)
+    with pytest.raises(KezuriError, match="more than 1000 values in one part"):
+        list(Parts(io.BytesIO(many), "x").members())
+    whole = b"{" + b",".join(b'"%d": [1, 2]' % number for number in range(2000)) + b"}"
+    assert len(list(Parts(io.BytesIO(whole), "x").members())) == 2000
+
+
 def test_numbers_of_many_digits_are_an_error() -> None:
     with pytest.raises(KezuriError, match="no JSON"):
         json_value(b'{"a": ' + b"9" * 100_000 + b"}", "x")

@@ -88,6 +88,8 @@ def test_names_are_those_of_the_ecosystem() -> None:
         ("Red Hat:enterprise_linux:8::appstream", ("Red Hat", "8")),
         ("Wolfi", ("Wolfi", "")),
         ("crates.io", ("crates.io", "")),
+        ("Packagist:https://packages.drupal.org/8", ("Packagist", "")),
+        ("Maven:https://repo.example", ("Maven", "")),
     ],
 )
 def test_ecosystems_and_their_releases(said: str, wanted: tuple[str, str]) -> None:
@@ -112,6 +114,20 @@ def test_severity_is_the_vendors_wherever_they_write_it() -> None:
         7,
     ]
     assert only(document(severity=two)).advisory.score == 9.8
+
+
+def test_severity_of_one_package_is_none_of_the_others() -> None:
+    copied = package("Debian:12", "copied", ecosystem_specific={"urgency": "unimportant"})
+    library = package("Debian:12", "library", ecosystem_specific={"urgency": "not yet assigned"})
+    entry = only(document(id="DEBIAN-CVE-2024-1000", upstream=["CVE-2024-1000"], affected=[copied, library]))
+    assert [each.severity for each in entry.affected] == ["low", "unknown"]
+    assert entry.advisory.severity == "unknown"
+    # Two notices about one fault: what one says of its packages is not said of the other's.
+    packages = [package("AlmaLinux:9", "x", ecosystem_specific={"severity": "Low"}), package("AlmaLinux:9", "y")]
+    faults = ["CVE-2024-1111", "CVE-2024-2222"]
+    notice = document(id="ALSA-1", upstream=faults, affected=packages, database_specific={"severity": "HIGH"})
+    (_, second) = entries_of(notice, "osv/AlmaLinux")
+    assert [each.severity for each in second.affected] == ["low", "high"]
 
 
 def test_the_last_known_version_of_github_ends_a_range() -> None:
@@ -152,6 +168,16 @@ def test_kinds_and_other_systems() -> None:
     assert only(document(affected=[unkept])).advisory.kind == "unmaintained"
     windows = package("crates.io", ecosystem_specific={"affects": {"os": ["windows"]}})
     assert only(document(affected=[windows])).affected[0].status == "not-affected"
+    on_windows, on_both = ({"path": "os", "goos": each} for each in (["windows"], ["linux", "windows"]))
+    for imports, status in (
+        ([on_windows, on_windows], "not-affected"),
+        ([on_windows, on_both], "affected"),
+        ([on_windows, {"path": "net"}], "affected"),
+        ([{"path": "misc/wasm", "goos": ["js"]}], "affected"),
+        ([], "affected"),
+    ):
+        of_go = package("Go", "stdlib", ecosystem_specific={"imports": imports})
+        assert only(document(affected=[of_go])).affected[0].status == status, imports
     ended = package("Debian:12", ecosystem_specific={"urgency": "end-of-life"})
     assert only(document(id="CVE-2024-1000", affected=[ended])).affected[0].status == "wont-fix"
 

@@ -64,24 +64,27 @@ class Layout:
         env: Sequence[str] = (),
         created: str = "2026-08-01T00:00:00Z",
         annotations: Mapping[str, str] | None = None,
+        made_by: Sequence[str] = (),
+        **config: Any,
     ) -> str:
-        """An image of that name; the digest of its manifest."""
+        """An image of that name; the digest of its manifest. `made_by` is what its history says of each layer, the rest
+        what its config has besides variables."""
         blobs = [layer(files) for files in layers]
-        config = canonical(
+        raw_config = canonical(
             {
                 "architecture": "amd64",
                 "os": "linux",
                 "created": created,
-                "config": {"Env": ["PATH=/bin", *env]},
+                "config": {"Env": ["PATH=/bin", *env], **config},
                 "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(blob)) for blob in blobs]},
-                "history": [{"created": created, "created_by": "a layer"} for _ in blobs],
+                "history": [{"created": created, "created_by": text} for text in made_by or ["a layer"] * len(blobs)],
             }
         )
         manifest = canonical(
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
-                "config": {"mediaType": CONFIG, "digest": self.blob(config), "size": len(config)},
+                "config": {"mediaType": CONFIG, "digest": self.blob(raw_config), "size": len(raw_config)},
                 "layers": [{"mediaType": LAYER_GZIP, "digest": self.blob(blob), "size": len(blob)} for blob in blobs],
                 "annotations": dict(annotations or {}),
             }

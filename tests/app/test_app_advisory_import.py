@@ -32,6 +32,29 @@ def test_import_is_all_or_nothing(place: Place, tmp_path: Path) -> None:
     assert [change.data.entries for change in done.changes] == [1]
 
 
+def test_one_advisory_does_not_take_the_place_of_all(place: Place, tmp_path: Path) -> None:
+    place.server.file("/osv/PyPI", osv(*(f"GHSA-{number}" for number in range(200))))
+    place.update("osv/PyPI")
+    (tmp_path / "one.zip").write_bytes(osv("GHSA-x"))
+    with pytest.raises(KezuriError, match="has 1 entries, and the database 200: that is not believed"):
+        import_data(place.settings, [str(tmp_path / "one.zip")], place.heard)
+    assert place.entries() == {"osv/PyPI": 200}
+
+
+def test_a_pipe_is_not_waited_for(place: Place, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(KezuriError, match="pipe is no file"):
+        import_data(place.settings, [str(tmp_path / "pipe")], place.heard)
+
+
+def test_a_date_to_come_is_not_that_of_the_data(place: Place, tmp_path: Path) -> None:
+    """One advisory that says it is of 2099 makes the others neither new nor of an age that nobody knows."""
+    for number, modified in enumerate(("2019-01-01T00:00:00Z", "2099-01-01T00:00:00Z")):
+        (tmp_path / f"{number}.zip").write_bytes(osv(f"GHSA-{number}", modified=modified))
+    done = import_data(place.settings, [str(tmp_path / "0.zip"), str(tmp_path / "1.zip")], place.heard)
+    assert [change.data.date for change in done.changes] == ["2019-01-01T00:00:00Z"]
+
+
 def test_a_database_that_was_brought_along(place: Place, tmp_path: Path) -> None:
     """From a machine with a network to one without: what it has is taken over, with its dates."""
     place.serve()

@@ -2,8 +2,12 @@
 believed."""
 
 import gzip
+import io
 import json
+import sqlite3
+import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -170,6 +174,44 @@ def test_a_damaged_database_is_made_anew(place: Place) -> None:
     assert [change.before for change in updated.changes] == [-1]
     assert any("is damaged" in text and "it is made anew" in text for text in place.warned)
     assert place.entries() == {"osv/PyPI": 2}
+
+
+def test_a_set_of_which_most_cannot_be_read_is_not_believed(place: Place) -> None:
+    """The format has changed, say: an ecosystem would count as known, of which next to nothing is."""
+    kept = osv("PYSEC-1", "PYSEC-2")
+    place.server.file("/osv/PyPI", kept)
+    place.server.file("/kev", kev("CVE-1-1"))
+    place.update("osv/PyPI", "kev")
+    out = io.BytesIO(osv("PYSEC-1", "PYSEC-2"))
+    with zipfile.ZipFile(out, "a") as archive:
+        for number in range(3):
+            archive.writestr(f"PYSEC-2-{number}.json", '{"id": "PYSEC-9", "affects": []}')
+    place.server.file("/osv/PyPI", out.getvalue())
+    place.server.file("/kev", kev("CVE-1-1", "CVE-1-2"))
+    updated = place.update()
+    said = updated.failed["osv/PyPI"].diagnostics[0]
+    assert "3 parts could not be read, and 2 could" in said.message and said.output.startswith("PYSEC-9: ")
+    assert place.entries() == {"osv/PyPI": 2, "kev": 2}
+
+
+@pytest.mark.parametrize("where", ["a page of advisories", "an advisory's number"])
+def test_damage_that_only_shows_when_it_is_read_is_no_dead_end(place: Place, where: str) -> None:
+    """What was to be kept cannot be: it is fetched again, also where another set was asked for."""
+    place.server.file("/osv/PyPI", osv(*(f"PYSEC-{n}" for n in range(300))), ETag='"p1"')
+    place.server.file("/kev", kev("CVE-1-1"), ETag='"k1"')
+    place.update("osv/PyPI", "kev")
+    if where == "a page of advisories":
+        data = bytearray(place.path.read_bytes())
+        page = data.index(b"of-pysec-200") // 8192 * 8192
+        data[page : page + 8192] = b"\xff" * 8192
+        place.path.write_bytes(data)
+    else:
+        with closing(sqlite3.connect(place.path)) as connection:
+            connection.execute("UPDATE advisory SET data = 999 WHERE id = 'PYSEC-7'")
+            connection.commit()
+    updated = place.update("kev")
+    assert not updated.failed and place.entries() == {"osv/PyPI": 300, "kev": 1}
+    assert any("is damaged" in text and "it is made anew" in text for text in place.warned)
 
 
 def test_afresh(place: Place) -> None:

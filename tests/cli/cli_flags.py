@@ -37,6 +37,9 @@ ASKED = {
         *("volume create", "volume ls", "volume inspect", "volume rm", "volume prune"),
     ),
     "skopeo": ("copy", "list-tags"),
+    "trivy": ("image", "filesystem", "rootfs", "sbom"),
+    "grype": ("",),
+    "syft": ("scan",),
 }
 """The commands that are asked for their help, by program."""
 
@@ -62,6 +65,39 @@ BUILDX = {
     "buildx inspect": ("--bootstrap",),
 }
 """buildx as its reference documents it: Debian has no package of it."""
+SCOUT = {
+    "scan": (
+        *("--accept-license", "--dependency-tree", "--exclude-base", "--file", "--group-issues", "--json", "--login"),
+        *("--reject-license", "--severity", "--token"),
+    ),
+    "scout cves": (
+        *(
+            "--details",
+            "--env",
+            "--epss",
+            "--epss-date",
+            "--epss-percentile",
+            "--epss-score",
+            "--exit-code",
+            "--format",
+        ),
+        *("--ignore-base", "--ignore-suppressed", "--locations", "--multi-stage", "--only-base", "--only-cisa-kev"),
+        *("--only-cve-id", "--only-fixed", "--only-metric", "--only-package", "--only-package-type", "--only-severity"),
+        *("--only-stage", "--only-unfixed", "--only-vex-affected", "--only-vuln-packages", "--org", "--output"),
+        *("--platform", "--ref", "--stream", "--vex-author", "--vex-location"),
+    ),
+    "scout recommendations": ("--only-refresh", "--only-update", "--output", "--platform", "--tag"),
+}
+"""docker's scanners as their references document them."""
+_OWN = {
+    **{("trivy", command): "scan" for command in ASKED["trivy"]},
+    ("grype", ""): "scan",
+    ("syft", "scan"): "sbom",
+    ("docker", "scan"): "scan",
+    ("docker", "scout cves"): "scan",
+    ("docker", "scout recommendations"): "base",
+}
+"""What of kezuri's does the work of a program's command, where it is called otherwise."""
 _FLAG = re.compile(r"^ {2,6}(?:-(\w), )?(?:    )?(--[a-z][a-z-]*)", re.MULTILINE)
 
 
@@ -84,16 +120,19 @@ def recorded() -> dict[str, dict[str, list[str]]]:
 def ask(program: str, command: str) -> list[str]:
     """The options that the installed program's help lists."""
     done = subprocess.run([program, *command.split(), "--help"], capture_output=True, text=True, check=True)
-    return sorted({name for _, name in _FLAG.findall(done.stdout)} - {"--help"})
+    return sorted({name for _, name in _FLAG.findall(done.stdout)} - {"--help", "--version"})
 
 
 def flags() -> dict[str, list[Flag]]:
     """kezuri's commands, and for each the options that others have for it."""
     found: dict[str, dict[str, list[str]]] = {}
-    facts = recorded() | {"buildx": {command: list(names) for command, names in BUILDX.items()}}
+    facts: dict[str, dict[str, list[str]]] = recorded() | {
+        "buildx": {command: list(names) for command, names in BUILDX.items()}
+    }
+    facts["docker"] = facts["docker"] | {command: list(names) for command, names in SCOUT.items()}
     for program, commands in facts.items():
         for command, names in commands.items():
-            own = ALIASES.get(command, command)
+            own = _OWN.get((program, command)) or ALIASES.get(command, command)
             for name in names:
                 programs = found.setdefault(own, {}).setdefault(name, [])
                 if program not in programs:

@@ -156,3 +156,17 @@ def test_what_is_refused(words: tuple[str, ...], said: str, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     code, out, err = kezuri(tmp_path, "base", *words)
     assert code == 2 and out == "" and said in err
+
+
+def test_a_path_without_a_dockerfile_is_called_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    for subject, message in (
+        ("./nope", "error: there is no file or directory ./nope\n"),
+        (f"{tmp_path}/nope", f"error: there is no file or directory {tmp_path}/nope\n"),
+        ("./empty", "error: there is no Dockerfile in ./empty\n"),
+        (".", "error: there is no Dockerfile in .\n"),
+    ):
+        console = Console(io.StringIO(), (err := io.StringIO()), {"HOME": str(tmp_path)})
+        assert call(("base", subject), console) == 1
+        assert err.getvalue() == message

@@ -64,6 +64,9 @@ def after(line: str) -> list[str]:
         ("build --on-error s", ["shell"]),
         ("build --on-error ", ["shell", "export,path="]),
         ("build -- ", []),
+        ("scan --severity h", ["high"]),
+        ("scan --scanners ", ["vuln", "secret", "misconfig", "licence"]),
+        ("db update osv/P", ["osv/PyPI", "osv/Packagist", "osv/Pub"]),
         ("xyzzy ", []),
     ],
 )

@@ -90,7 +90,7 @@ def test_tables_are_sound() -> None:
         for option in (*command.options, *GLOBAL):
             assert isinstance(option, Option)
             assert option.names[0].startswith("--")
-            assert bool(option.choices) is (option.kind == "choice"), option
+            assert bool(option.choices) is (option.kind == "choice") or option.kind == "repeated", option
             assert option.help and not option.help.endswith("."), option
             assert option.kind in ("flag", "optional") or option.metavar, option
         assert not {o.key for o in command.options} & {o.key for o in GLOBAL}
@@ -142,12 +142,26 @@ def test_golden_help() -> None:
     )
 
 
+def test_the_help_of_a_group_lists_its_commands() -> None:
+    for name in GROUPS:
+        code, out, err = kezuri(name, "--help")
+        assert (code, err) == (0, "") and out.startswith(f"usage: kezuri {name} COMMAND\n")
+        assert kezuri("help", name) == kezuri("--help", name) == (code, out, err)
+    assert "  db update   Fetch what is new of advisories\n" in kezuri("db", "-h")[1]
+    assert "  image ls       List images" in kezuri("image", "-h")[1]
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
         (("biuld",), "error: unknown command 'biuld'\n  help: did you mean kezuri build?\n"),
         (("xyzzyxyzzy",), "error: unknown command 'xyzzyxyzzy'\n  help: see kezuri --help\n"),
         (("image",), "error: kezuri image needs a command\n  help: one of: build, copy, digest, history"),
+        (("db", "fetch"), "error: unknown command 'db fetch'\n  help: one of: import, list, ls, origins, "),
+        (("db", "info"), "error: unknown command 'db info'\n  help: one of: import, list, ls, origins, "),
+        (("trivy", "image", "a"), "error: kezuri has no command trivy\n  help: write `kezuri scan` in its place"),
+        (("scan", "--exit-code", "a"), "error: --exit-code is a number from 0 to 255, not 'a'\n"),
+        (("scan", "--only-fixed", "a"), "error: kezuri has no option --only-fixed\n  help: write --ignore-unfixed\n"),
         (("image", "lss"), "error: unknown command 'image lss'\n  help: did you mean kezuri image ls?\n"),
         (("--bogus", "build"), "error: unknown option --bogus\n"),
         (("build", "--bogus"), "error: unknown option --bogus\n"),

@@ -109,6 +109,23 @@ def test_directories_and_documents_have_bills_too(sbom: Any, tmp_path: Path) -> 
     assert "libssl3" in sbom("bill.json")[1] and "libssl3" in sbom("sbom:bill.json")[1]
 
 
+def test_a_path_that_leads_nowhere_is_called_what_it_is(sbom: Any, tmp_path: Path) -> None:
+    console = Console(io.StringIO(), io.StringIO(), {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"})
+    for subject in ("./nope", "/nope.tar", "../nope", "sbom:nope.json"):
+        with pytest.raises(KezuriError, match="there is no file") as caught:
+            bill(Settings(f"{tmp_path}/root"), BillRequest(subject))
+        assert caught.value.exit_code == 1
+        assert call(("sbom", subject), console) == 1
+
+
+def test_a_form_is_no_file(sbom: Any, tmp_path: Path) -> None:
+    console = Console(io.StringIO(), io.StringIO(), {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"})
+    for command in ("sbom", "scan"):
+        for form in ("json", "table", "cyclonedx-json=a.json", "sarif"):
+            assert call((command, "-o", form, "./rootfs"), console) == 2
+    assert console.err.getvalue().count("--output takes a file, not the form") == 8  # type: ignore[attr-defined]
+
+
 def test_an_image_of_the_store_comes_before_a_directory_of_its_name(sbom: Any, tmp_path: Path) -> None:
     image = archive(tmp_path / "image.tar", LAYERS)
     (tmp_path / "app").mkdir()

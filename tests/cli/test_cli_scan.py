@@ -75,9 +75,9 @@ def test_the_page() -> None:
         "critical 2, high 1, unknown 1 (1 known to be exploited)",
         "not shown, as was asked: medium 7",
         "data: debian of 2026-11-20",
-        "1 go build on a newer build of node:20: kezuri build --pull",
-        "1 go npm install lodash@4.17.21",
-        "1 stay nothing mends these yet",
+        "1 goes build on a newer build of node:20: kezuri build --pull",
+        "1 goes npm install lodash@4.17.21",
+        "1 stays nothing mends these yet",
         "critical CVE-2024-1 ransomware libssl3 3.0.1-1 3.0.2-1 base image",
         "high CVE-2024-2 42.0 % lodash 4.17.15 4.17.21 Dockerfile:5",
         "critical aws-access-key app/.env:3 (Dockerfile:5) an access key of AWS",
@@ -166,6 +166,22 @@ def test_filters(scan: Scan) -> None:
     assert faults(scan, "--since", "root") == []
     assert faults(scan, "--skip-dirs", "/app/**/lodash,other") == ["CVE-2024-2"]
     assert faults(scan, "--skip-files", "**/package.json") == []
+
+
+def test_faults_that_nobody_rates_are_not_left_out_in_silence(scan: Scan, tmp_path: Path) -> None:
+    rated, unrated = entry("GHSA-1", "lodash", "high", ""), entry("GHSA-2", "minimist", "unknown", "2")
+    write(f"{tmp_path}/b.db", rated, unrated, fetched="2026-11-21T00:00:00Z")
+    said = "faults that were left out because nobody says how severe they are (--severity unknown): 1"
+    for words, code, wanted in (
+        (("--severity", "critical,high"), 0, True),
+        (("--severity", "critical,high", "--strict"), 1, True),
+        (("--severity", "critical,unknown"), 0, False),
+        (("--severity", "critical", "--ignore-status", "fixed"), 0, False),
+        (("--severity", "critical", "--only-kev"), 0, False),
+        ((), 0, False),
+    ):
+        found, out, _ = scan("root", "--scanners", "vuln", *words, db="b.db")
+        assert (found, said in out) == (code, wanted), words
 
 
 def test_exit_codes(scan: Scan) -> None:

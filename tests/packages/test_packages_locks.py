@@ -33,8 +33,9 @@ FORMS: dict[str, tuple[str, list[str]]] = {
     "yarn.lock": (
         '# yarn lockfile v1\n\n"@babel/core@^7.0.0", "@babel/core@^7.1.0":\n  version "7.1.0"\n  resolved "https://x/y"\n'
         '  dependencies:\n    version "9.9.9"\n\nms@2.0.0:\n  version "2.0.0"\n\n"b@npm:^1.0.0":\n  version: 1.5.0\n'
-        '  resolution: "b@npm:1.5.0"\n\n"own@workspace:.":\n  version: 0.0.0-use.local\n',
-        ["npm:@babel/core@7.1.0", "npm:ms@2.0.0", "npm:b@1.5.0"],
+        '  resolution: "b@npm:1.5.0"\n\n"own@workspace:.":\n  version: 0.0.0-use.local\n'
+        '\n"old@npm:lodash@4.17.4":\n  version "4.17.4"\n\nc@npm:@babel/c@^7, d@npm:@babel/c@7:\n  version "7.0.0"\n',
+        ["npm:@babel/core@7.1.0", "npm:ms@2.0.0", "npm:b@1.5.0", "npm:lodash@4.17.4", "npm:@babel/c@7.0.0"],
     ),
     "pnpm-lock.yaml": (
         "lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n"

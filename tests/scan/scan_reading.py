@@ -106,6 +106,9 @@ def _go(data: Path, name: str, version: str) -> Iterator[Names]:
         for affected in document["affected"]:
             if affected["package"]["name"] != name or document.get("withdrawn"):
                 continue
+            imports = affected.get("ecosystem_specific", {}).get("imports", [])
+            if imports and all(set(each.get("goos", ["linux"])) <= {"windows", "darwin"} for each in imports):
+                continue
             for each in affected["ranges"]:
                 within = False
                 for event in each["events"]:

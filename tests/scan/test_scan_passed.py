@@ -270,3 +270,30 @@ def test_findings_of_licences() -> None:
     assert [(each.name, each.severity, each.note) for each in found] == [("curl", "critical", "forbidden: curl")]
     assert not list(licences.findings(BILL, ["GPL-*"], all_of_them=True))
     assert [row.licence for row in licences.report(BILL)][-1] == ""
+
+
+@pytest.mark.parametrize("limit", ["paths: {a: b}", "paths: [[a]]", "paths: ['[']", "purls: {a: b}", "purls: [{a: b}]"])
+def test_an_entry_whose_limit_cannot_be_read_lets_nothing_pass(limit: str) -> None:
+    found, told = passed(f"vulnerabilities:\n  - id: CVE-2024-1\n    {limit}\n", ".trivyignore.yaml")
+    assert found == [] and len(told) == 1 and "the entry does not count" in told[0]
+
+
+def test_only_the_first_document_of_a_file_counts_and_that_is_told() -> None:
+    text = "vulnerabilities:\n  - id: CVE-2024-1\n    paths: []\n---\nvulnerabilities:\n  - id: CVE-2024-2\n"
+    found, told = passed(text, ".trivyignore.yaml")
+    assert (len(found), told) == (1, [".trivyignore.yaml: only the first of its documents counts"])
+
+
+def test_vex_documents_that_take_more_memory_than_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vex, "MOST_VALUES", 1000)
+    with pytest.raises(KezuriError, match="more than 1000 values"):
+        vex.read(json.dumps({"@context": vex_context(), "x": [[]] * 1001, "statements": []}).encode(), "a")
+
+
+def test_what_does_not_count_of_a_vex_document_is_counted() -> None:
+    read = vex.read(json.dumps({"@context": vex_context(), "statements": [1] * 50}).encode(), "a")
+    assert len(read.told) == 21 and read.told[-1] == "a: 30 more statements do not count"
+
+
+def vex_context() -> str:
+    return "https://openvex.dev/ns/v0.2.0"

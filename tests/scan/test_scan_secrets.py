@@ -100,6 +100,15 @@ def test_all_secrets_of_a_file_are_told_at_their_lines_each_once() -> None:
     ]
 
 
+def test_in_an_environment_file_a_secret_of_a_known_form_is_called_by_it() -> None:
+    env = b"DB_PASSWORD=correcthorse\nGITHUB_TOKEN=" + TOKENS["github-token"].encode() + b"\n"
+    told = found({"app/.env": Made(env)})
+    assert [(one.line, one.id, one.severity) for one in told] == [
+        (1, "secret-in-env-file", "medium"),
+        (2, "github-token", "critical"),
+    ]
+
+
 def test_a_history_gives_away_the_arguments_of_its_steps() -> None:
     history = [
         {"created_by": f"RUN |1 NPM_TOKEN={TOKENS['npm-token']} /bin/sh -c npm ci # buildkit"},
@@ -224,3 +233,20 @@ def test_every_kind_has_a_severity() -> None:
     assert severity_of("aws-access-key-id") == "critical" and severity_of("guessed-secret") == "medium"
     assert severity_of("private-key") == severity_of("anything-else") == "high"
     assert SecretFiles().room == secret_files._MOST
+
+
+def test_many_secrets_in_one_file_take_no_longer_each() -> None:
+    lines = [f'A_TOKEN={TOKENS["github-token"]}\nB_TOKEN="{MIXED}"\n'.encode() for _ in range(8000)]
+    started = time.process_time()
+    many = list(secrets_of(".env", b"".join(lines)))
+    assert len(many) == 16000
+    assert time.process_time() - started < 2, "a text of 700 kB took ten seconds when each was held against all others"
+
+
+@given(*[st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)), max_size=9)] * 2)
+def test_secrets_apart_are_those_that_overlap_no_other(
+    found: list[tuple[int, int]], known: list[tuple[int, int]]
+) -> None:
+    one, other = ([secret.Secret("", at, at + size, "") for at, size in spans] for spans in (found, known))
+    wanted = [each for each in one if not any(each.start < k.end and k.start < each.end for k in other)]
+    assert secret.apart(one, other) == wanted

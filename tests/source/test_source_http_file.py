@@ -154,6 +154,43 @@ def test_a_range_that_was_not_asked_for(server: WebServer, fetch: Fetcher, place
     assert fetch() is not None
 
 
+def test_the_rest_of_another_file(server: WebServer, fetch: Fetcher) -> None:
+    server.replies["/file"] = broken(BODY, 99)
+    with pytest.raises(KezuriError):
+        fetch()
+    half = fetch.file._begun()[0]
+    place = {"Content-Range": f"bytes {half}-{len(BODY) - 1}/{len(BODY)}", "ETag": '"two"'}
+    server.replies["/file"] = lambda handler: handler.send(206, bytes(len(BODY) - half), place)
+    with pytest.raises(KezuriError, match="answers 206 to what was not asked"):
+        fetch()
+    server.file("/file", BODY)
+    assert fetch() is not None
+
+
+def test_less_than_the_rest_is_not_all_of_it(server: WebServer, fetch: Fetcher) -> None:
+    server.replies["/file"] = broken(BODY, 99)
+    with pytest.raises(KezuriError):
+        fetch()
+
+    def part(handler: Handler) -> None:
+        """Less than what is left."""
+        start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        end = min(len(BODY), start + len(BODY) // 64)
+        place = f"bytes {start}-{end - 1}/{len(BODY)}"
+        handler.send(206, BODY[start:end], {"ETag": '"one"', "Content-Range": place})
+
+    server.replies["/file"] = part
+    assert fetch() == (BODY, sha256(BODY).hexdigest(), Known('"one"'))
+
+
+@pytest.mark.parametrize("etag", ['"\xe9"', '"a\x01b"', f'"{"x" * 2000}"'])
+def test_an_etag_that_cannot_be_asked_with(server: WebServer, fetch: Fetcher, etag: str) -> None:
+    server.file("/file", BODY, ETag=etag)
+    assert fetch() == (BODY, sha256(BODY).hexdigest(), NOTHING)
+    fetch.file.forget()
+    assert fetch(Known(etag)) is not None
+
+
 def test_damage_on_the_way(server: WebServer, fetch: Fetcher, tmp_path: Path) -> None:
     said = b64encode(md5(BODY, usedforsecurity=False).digest()).decode()
     server.file("/file", BODY, X_Goog_Hash=f"crc32c=AAAAAA==,md5={said}")

@@ -45,6 +45,7 @@ _LANGUAGES: Final[dict[str, tuple[str, Scheme]]] = {
     "pub": ("Pub", "semver"),
     "hex": ("Hex", "semver"),
 }
+_OF_LANGUAGES: Final = frozenset(ecosystem for ecosystem, _ in _LANGUAGES.values())
 _RUNTIMES: Final[dict[str, Scheme]] = {"node": "semver", "python": "pep440", "rust": "semver", "deno": "semver"}
 """Runtimes whose makers say how their versions are ordered; those of the others are `generic`."""
 
@@ -162,9 +163,10 @@ def of_distribution(distribution: Distribution) -> tuple[str, str]:
 def place(ecosystem: str) -> tuple[str, str]:
     """The ecosystem and release of OSV's one word for both (`Debian:12`, `Ubuntu:22.04:LTS`, `Alpine:v3.20`). What is
     true only with a subscription (`Ubuntu:Pro:…`) is an ecosystem of its own; of Red Hat's products the release of
-    Enterprise Linux is told, and others stay whole."""
+    Enterprise Linux is told, and others stay whole. From which repository of its language a package is
+    (`Packagist:https://…`) no record of it says."""
     name, _, rest = ecosystem.partition(":")
-    if not rest:
+    if not rest or name in _OF_LANGUAGES:
         return name, ""
     if name == "Ubuntu":
         parts = rest.split(":")

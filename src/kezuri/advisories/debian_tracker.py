@@ -14,7 +14,7 @@ from kezuri.advisories.fields import Unusable, mapping, severity, summary, word
 from kezuri.advisories.notation import Parts
 from kezuri.advisories.pieces import plain
 from kezuri.advisories.reading import Reading
-from kezuri.advisories.values import SEVERITIES, Advisory, Affected, Entry, Status
+from kezuri.advisories.values import Advisory, Affected, Entry, Status
 from kezuri.versions.ranges import Event
 
 _ID = re.compile(r"(?:CVE-\d{4}-\d{4,19}|TEMP-\d{7}-[0-9A-F]{6}|[A-Z]{2,8}-\d[\w-]{0,60})$")
@@ -50,10 +50,9 @@ class DebianReading(Reading):
         if not releases:
             raise Unusable("no release is told of")
         affected = tuple(_affected(name, release, mapping(state)) for release, state in releases.items())
-        worst = min((each.severity for each in affected), key=SEVERITIES.index)
-        advisory = Advisory(
-            fault, self.name, (), summary(told.get("description")), worst, references=(f"{_PAGE}{fault}",)
-        )
+        # The urgency is that of one package in one release. It is not the fault's: a copy that nobody builds is
+        # unimportant, and the library that it was copied from is not.
+        advisory = Advisory(fault, self.name, (), summary(told.get("description")), references=(f"{_PAGE}{fault}",))
         return Entry(advisory, affected)
 
 

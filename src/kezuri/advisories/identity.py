@@ -53,7 +53,7 @@ def one_of_each(ecosystem: str, advisories: Sequence[Advisory]) -> list[Group]:
         told = set().union(*(cves[place] for place in members))
         if all(len(cves[place]) > 1 for place in members) and told <= single:
             continue
-        members.sort(key=lambda place: (_rank(ecosystem, advisories[place].id), advisories[place].id))
+        members.sort(key=lambda place: _order(ecosystem, advisories[place]))
         found.append(Group(_merged([advisories[place] for place in members]), tuple(members)))
     return found
 
@@ -110,6 +110,11 @@ def _cves(advisory: Advisory) -> set[str]:
     """The CVEs of an advisory, also those that its own name has in it, as `DEBIAN-CVE-2024-1`."""
     names = [each[each.index("CVE-") :] for each in (advisory.id, *advisory.aliases) if "CVE-" in each]
     return set(names)
+
+
+def _order(ecosystem: str, advisory: Advisory) -> tuple[int, str, bool]:
+    """Who is told first: of one name a keeper's own data go before what OSV made of them."""
+    return _rank(ecosystem, advisory.id), advisory.id, advisory.data.startswith("osv/")
 
 
 def _rank(ecosystem: str, name: str) -> int:

@@ -1,7 +1,7 @@
 """Packages held against a database: which are affected by what, and which version mends it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from kezuri.advisories.coordinates import Coordinates, Distribution, coordinates
@@ -45,6 +45,8 @@ class _About(NamedTuple):
     fixed: tuple[str, ...]
 
 
+_REPEATED: Final = frozenset(("Debian", "Alpine"))
+"""Distributions whose own data OSV repeats, some hours later and in fewer words, with the scores that NVD gives."""
 _NO_VERSION: Final = "\0"
 _WORST: Final = {status: place for place, status in enumerate(("affected", "wont-fix", "undetermined"))}
 _BY_SCORE: Final[tuple[tuple[float, Severity], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"))
@@ -91,8 +93,9 @@ def match(database: Database, packages: Sequence[Package], distribution: Distrib
             for name in names.keys() - known:
                 uncovered[ecosystem, name] += len(names[name])
     advisories = database.advisories({each.key for group in about.values() for each in group})
+    kept = _kept(database) if _REPEATED.intersection(ecosystem for ecosystem, _ in places) else set()
     matches = _signalled(
-        database, [each for n in sorted(about) for each in _matches(n, found[n], about[n], advisories)]
+        database, [each for n in sorted(about) for each in _matches(n, found[n], about[n], advisories, kept)]
     )
     told = tuple((*place, count) for place, count in sorted(uncovered.items()))
     return Matched(tuple(matches), told, tuple(sorted(unordered)))
@@ -158,8 +161,21 @@ def _in_order(scheme: Scheme, versions: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(versions, key=key_of(scheme)))
 
 
-def _matches(number: int, at: Coordinates, about: Iterable[_About], advisories: Mapping[int, Advisory]) -> list[Match]:
-    """The matches of a package, each fault once."""
+def _kept(database: Database) -> set[tuple[str, str]]:
+    """The releases of which the database has the data of the distribution's own keepers."""
+    own = (data for data in database.data() if not data.name.startswith("osv/"))
+    return {pair for data in own for pair in data.ecosystems if pair[0] in _REPEATED}
+
+
+def _matches(
+    number: int,
+    at: Coordinates,
+    about: Iterable[_About],
+    advisories: Mapping[int, Advisory],
+    kept: Container[tuple[str, str]],
+) -> list[Match]:
+    """The matches of a package, each fault once. Where a distribution's own data are there (`kept`), what OSV repeats
+    of them says how severe a fault is, and not that there is one."""
     by_key: dict[int, list[_About]] = defaultdict(list)
     for each in about:
         if each.key in advisories:
@@ -167,6 +183,9 @@ def _matches(number: int, at: Coordinates, about: Iterable[_About], advisories: 
     keys = list(by_key)
     matches = []
     for group in one_of_each(at.ecosystem, [advisories[key] for key in keys]):
+        first = advisories[keys[group.members[0]]]
+        if first.data.startswith("osv/") and (at.ecosystem, at.release) in kept:
+            continue
         advisory, said = group.advisory, [each for place in group.members for each in by_key[keys[place]]]
         own = [each for place in group.members[:1] for each in by_key[keys[place]]]
         vendor = [each.severity for each in (*own, *said) if each.severity != "unknown"]

@@ -5,6 +5,7 @@ What is read here was written by programs in large numbers: it needs no places i
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
@@ -13,7 +14,10 @@ from kezuri.diagnostics import KezuriError
 _CHUNK = 1 << 20
 LARGEST_PART = 64 << 20
 """Characters of one part of a large JSON document; the Linux kernel's of Debian's tracker has eight million."""
-_SPACE = " \t\r\n"
+_MOST_VALUES = 3_000_000
+"""Commas of one JSON document, or one part of a large one: each value takes some hundred bytes of memory, however short
+it is written."""
+_SPACE = re.compile(r"[ \t\r\n]*")
 _OF_NUMBERS = "0123456789.eE+-"
 _DEEPEST = 60
 _LARGEST_YAML = 2 << 20
@@ -21,7 +25,10 @@ _LARGEST_YAML = 2 << 20
 
 
 def json_value(data: bytes, name: str) -> Any:
-    """A JSON document; KezuriError that names it for what is none, and for numbers that JSON does not have."""
+    """A JSON document; KezuriError that names it for what is none, for numbers that JSON does not have, and for more
+    values than any advisory data has in one piece."""
+    if data.count(b",") > _MOST_VALUES:
+        raise KezuriError.of(f"{name} has more than {_MOST_VALUES} values, which are not read")
     try:
         return json.loads(data, parse_constant=_no_number)
     except RecursionError:
@@ -161,10 +168,10 @@ class Parts:
     def _next(self) -> str:
         """The next character that is no space, empty at the end."""
         while True:
-            while self._at < len(self._text):
-                if self._text[self._at] not in _SPACE:
-                    return self._text[self._at]
-                self._at += 1
+            space = _SPACE.match(self._text, self._at)
+            self._at = space.end() if space else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
             if not self._more(_CHUNK):
                 return ""
 
@@ -196,3 +203,5 @@ class Parts:
             size = max(_CHUNK, len(self._text) - self._at)
             if not self._more(size):
                 self._wrong(str(trouble))
+            if self._text.count(",", self._at) > _MOST_VALUES:
+                self._wrong(f"it has more than {_MOST_VALUES} values in one part")

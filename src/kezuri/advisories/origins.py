@@ -84,6 +84,9 @@ ORIGINS = (
     ),
     _alpine("edge", "main", False),
     _alpine("edge", "community", False),
+    # The distributions do not say how severe a fault is, but for a few. OSV repeats their data with the scores of NVD.
+    _osv("Debian", "MIT"),
+    _osv("Alpine", "CC-BY-SA-4.0"),
     Origin("wolfi", "https://packages.wolfi.dev/os/security.json", "secdb", "Apache-2.0", (("Wolfi", ""),)),
     Origin(
         "chainguard",

@@ -46,6 +46,8 @@ _RUNTIMES: Final = {
 """What Bitnami's database calls programs that `packages` knows as runtimes, where both number them alike: it keeps the
 faults of upstream's own releases, which are what official images are built from."""
 _KINDS: Final = ("introduced", "fixed", "last_affected", "limit")
+_OF_IMAGES: Final = frozenset(("linux", "js", "wasip1"))
+"""Systems that images are of, and those that are built for within them."""
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}$")
 _LAST_KNOWN = re.compile(r"(<=?) ?([^\s,<>=]+)$")
 _MOST_AFFECTED = 50_000
@@ -108,12 +110,12 @@ def entries_of(document: Any, data: str) -> tuple[Entry, ...]:
     given = sequence(document.get("affected"))
     if len(given) > _MOST_AFFECTED:
         raise Unusable(f"it names {len(given)} packages, more than {_MOST_AFFECTED}")
-    packages, kind, said = _Packages(), "malicious" if own.startswith("MAL-") else "", severity("")
+    packages, kind, said = _Packages(), "malicious" if own.startswith("MAL-") else "", set[Severity]()
     for each in given:
         if isinstance(each, dict):
             packages.take(each)
             kind = kind or _informational(each)
-            said = said if said != "unknown" else _severity_of(each)
+            said.add(_severity_of(each))
     specific = mapping(document.get("database_specific"))
     withdrawn = moment(document.get("withdrawn"))
     if not packages.found and not withdrawn:
@@ -123,7 +125,8 @@ def entries_of(document: Any, data: str) -> tuple[Entry, ...]:
     written, score = vectors(*(each.get("score") for each in rated if str(each.get("type")).startswith("CVSS")))
     vendors = (severity(each.get("score")) for each in rated if not str(each.get("type")).startswith("CVSS"))
     worded = severity(specific.get("severity"))
-    for word_of_vendor in (*vendors, said):
+    # What is said of some packages, or differently of each, says nothing of the others.
+    for word_of_vendor in (*vendors, *(said if len(said) == 1 else ())):
         worded = worded if worded != "unknown" else word_of_vendor
     linked = [mapping(each).get("url") for each in sequence(document.get("references"))]
     advisory = Advisory(
@@ -162,6 +165,8 @@ def _by_fault(notice: Advisory, affected: tuple[Affected, ...], document: dict[s
 
         worded = notice.severity if notice.severity != "unknown" else rating(notice.score)
         notice = notice._replace(severity=worded, vectors=(), score=0.0)
+        # Another notice about one of these faults has a severity of its own.
+        affected = tuple(each._replace(severity=worded) if each.severity == "unknown" else each for each in affected)
     return tuple(Entry(notice._replace(id=fault, aliases=()), affected) for fault in faults)
 
 
@@ -191,8 +196,8 @@ class _Packages:
                 events = self._events(each, last)
                 if events:
                     ranges.append(events)
-        systems = sequence(mapping(mapping(given.get("ecosystem_specific")).get("affects")).get("os"))
-        if systems and "linux" not in systems:
+        systems = _systems(mapping(given.get("ecosystem_specific")))
+        if systems and not systems & _OF_IMAGES:
             self.found[Affected(ecosystem, release, name, status="not-affected")] = None
             return
         if not ranges and not versions:
@@ -217,6 +222,13 @@ class _Packages:
             if known is not None:
                 found.append(Event("last_affected" if known[1] == "<=" else "limit", known[2]))
         return tuple(found)
+
+
+def _systems(specific: dict[str, Any]) -> set[str]:
+    """The systems that alone have a fault: RustSec's word for a crate, and Go's for each of a module's packages."""
+    imports = [sequence(mapping(each).get("goos")) for each in sequence(specific.get("imports"))]
+    named = [sequence(mapping(specific.get("affects")).get("os")), *(imports if all(imports) else ())]
+    return {str(each) for group in named for each in group}
 
 
 def _standing(given: dict[str, Any]) -> tuple[Status, Severity]:

@@ -21,7 +21,7 @@ from kezuri.advisories.rows import (
     signal_row,
     text,
 )
-from kezuri.advisories.values import DataSet, Entry, Signal
+from kezuri.advisories.values import Advisory, DataSet, Entry, Signal
 from kezuri.diagnostics import KezuriError
 from kezuri.linux.disk import disk_error
 
@@ -33,6 +33,8 @@ _FAST = (
     f"PRAGMA user_version={VERSION}",
 )  # fmt: skip
 """Nobody else sees the file before it is whole, and it is written to the disk before it gets its name."""
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG)
+"""What SQLite says of a file whose pages are others than were written, or have rows that no database takes."""
 
 
 class Served(NamedTuple):
@@ -106,11 +108,13 @@ class NewDatabase:
             sets = self._connection.execute("SELECT number, name FROM old.data").fetchall()
             kept = {int(number): str(name) for number, name in sets if name not in left_out}
             self._take_over(kept)
+            if self._incomplete():
+                raise damaged(old, "it has not all the entries that it says it has")
             self._connection.execute("COMMIT")
             self._connection.execute("DETACH old")
             self._connection.execute("BEGIN")
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
                 raise damaged(old, str(error)) from error
             raise self._explained(error) from error
         return tuple(kept.values())
@@ -130,6 +134,15 @@ class NewDatabase:
         self._key = self._one("SELECT coalesce(max(key), 0) FROM advisory")
         self._number = self._one("SELECT coalesce(max(number), 0) FROM data")
 
+    def _incomplete(self) -> bool:
+        """Whether a data set has other than so many rows as is written of it."""
+        there: dict[int, int] = {}
+        for table in ("advisory", "signal"):
+            for number, count in self._connection.execute(f"SELECT data, count(*) FROM {table} GROUP BY data"):
+                there[number] = there.get(number, 0) + count
+        said = self._connection.execute("SELECT number, entries FROM data").fetchall()
+        return any(there.get(number, 0) != entries for number, entries in said)
+
     def fill(
         self,
         data: DataSet,
@@ -138,15 +151,17 @@ class NewDatabase:
         after: Callable[[DataSet], DataSet] = lambda data: data,
     ) -> Filled:
         """Put a data set into it, and give it as it is written down: how many entries there are is counted here,
-        whatever `data` says of it; entries of one id are one. Where `data` names its ecosystems, packages of others are
-        left out, for somebody else's data tells of them; else those are noted that occur. `after` says what is known
-        when the last entry was read. A date that is not known then is that of the entry that was changed last, but for
-        those that were changed in the future; it stays unknown where most entries do not say when they were changed."""
+        whatever `data` says of it; entries of one id are one, of which that is told that says how severe the fault
+        is. Where `data` names its ecosystems, packages of others are left out, for somebody else's data tells of them;
+        else those are noted that occur. `after` says what is known when the last entry was read. A date that is not
+        known then is that of the entry that was changed last, but for those that were changed in the future; it stays
+        unknown where most entries do not say when they were changed."""
         self._number += 1
         number, count, packages, latest, dated = self._number, 0, 0, "", 0
         declared = set(data.ecosystems)
         whole = {ecosystem for ecosystem, release in declared if not release}
         covered = set(declared)
+        # The key of each id, below 0 where nothing says yet how severe it is.
         known: dict[str, int] = {}
         advisories: list[tuple[object, ...]] = []
         affected: list[tuple[object, ...]] = []
@@ -161,13 +176,20 @@ class NewDatabase:
                         self._put(advisories, affected, signals)
                     continue
                 said = entry.advisory
-                key = known.get(said.id)
-                if key is None:
+                key = known.get(said.id, 0)
+                if not key:
                     self._key += 1
                     count += 1
-                    key = known[said.id] = self._key
+                    key = self._key
+                    known[said.id] = key if _is_rated(said) else -key
                     advisories.append(advisory_row(key, number, said))
                     dated += bool(said.modified)
+                elif key < 0:
+                    key = -key
+                    if _is_rated(said):
+                        # A notice (DSA, USN) came before the entry that says how severe the fault is.
+                        known[said.id] = key
+                        advisories.append(advisory_row(key, number, said))
                 if latest < said.modified and (not data.fetched or said.modified <= data.fetched):
                     latest = said.modified
                 for one in entry.affected:
@@ -237,7 +259,7 @@ class NewDatabase:
         for table, rows in (("advisory", advisories), ("affected", affected)):
             if rows:
                 marks = ",".join("?" * len(rows[0]))
-                self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
                 rows.clear()
         # Of a CVE that is there twice the more urgent word counts.
         self._connection.executemany(
@@ -271,6 +293,10 @@ class NewDatabase:
         if number:
             return unwritten(OSError(number, os.strerror(number)), self._path)
         return KezuriError.of(f"cannot write {self._path}: {error}", exit_code=125)
+
+
+def _is_rated(said: Advisory) -> bool:
+    return said.severity != "unknown" or said.score > 0
 
 
 def write(path: str, *entries: Entry | Signal, fetched: str = "") -> None:

@@ -177,10 +177,12 @@ class _Again:
 
 
 def _is_database(path: str) -> bool:
+    from kezuri.advisories.pieces import opened
+
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             return file.read(16) == b"SQLite format 3\x00"
-    except OSError:
+    except (OSError, KezuriError):
         return False
 
 

@@ -49,7 +49,7 @@ def update(
     these names. `afresh` fetches them whatever the database has, and keeps nothing of it. KezuriError for a name that
     is none, and when nothing at all could be fetched."""
     from kezuri.advisories.database import DamagedDatabase
-    from kezuri.app.advisory_writing import alone, present, rewrite
+    from kezuri.app.advisory_writing import alone, present
 
     path, warn = database_path(settings), warning(listener)
     known = origins(settings.db_origins)
@@ -62,21 +62,46 @@ def update(
         except DamagedDatabase as error:
             warn(f"{error}: it is made anew")
             there, afresh = {}, True
+        cancel = cancel or CallOff()
         wanted = _wanted(known, names, there)
-        fetching = _Fetching(settings, path, there, Reporter(listener), cancel or CallOff())
-        with fetching.opened() as exchange:
-            for origin in wanted:
-                fetching.fetch(exchange, origin, asked=bool(names))
-        if not fetching.brought and not fetching.unchanged:
-            fetching.clear()
-            raise _nothing(fetching.failed)
-        done = rewrite(
-            path, fetching.brought, fetching.unchanged, tolerant=True, afresh=afresh,
-            step=lambda name: fetching.reporter.step(WorkName(name)),
-        )  # fmt: skip
+        try:
+            return _updated(settings, path, wanted, names, there, listener, afresh, cancel)
+        except DamagedDatabase as error:
+            if afresh:
+                raise
+            # What is in it was to be kept, and cannot be read to its end: what can be fetched of it is.
+            warn(f"{error}: it is made anew")
+            wanted = [origin for origin in known.values() if origin in wanted or origin.name in there]
+            return _updated(settings, path, wanted, names, {}, listener, True, cancel)
+
+
+def _updated(
+    settings: Settings,
+    path: str,
+    wanted: Sequence[Origin],
+    names: Sequence[str],
+    there: "Mapping[str, DataSet]",
+    listener: Listener,
+    afresh: bool,
+    cancel: CallOff,
+) -> Updated:
+    """What is `wanted`, fetched and put into the database, which has what is `there`."""
+    from kezuri.app.advisory_writing import rewrite
+
+    fetching = _Fetching(settings, path, there, Reporter(listener), cancel)
+    with fetching.opened() as exchange:
+        for origin in wanted:
+            fetching.fetch(exchange, origin, asked=bool(names))
+    if not fetching.brought and not fetching.unchanged:
         fetching.clear()
-        for text in fetching.missing:
-            warn(text)
+        raise _nothing(fetching.failed)
+    done = rewrite(
+        path, fetching.brought, fetching.unchanged, tolerant=True, afresh=afresh,
+        step=lambda name: fetching.reporter.step(WorkName(name)),
+    )  # fmt: skip
+    fetching.clear()
+    for text in fetching.missing:
+        warning(listener)(text)
     failed = {**fetching.failed, **done.failed}
     if not done.changes and not fetching.unchanged:
         raise _nothing(failed)

@@ -20,10 +20,13 @@ from kezuri.linux.held_file import hold
 _MANY = 100
 """Entries from which on a set that has lost more than half of them is not believed."""
 
+_DATED = ("kev", "epss")
+"""Formats that say of which date the whole is."""
+
 
 class Brought(NamedTuple):
     """Data that is to be put into the database under a name: `readings` open it, anew each time they are called. `data`
-    is what is known of it before it is read. What is not `trusted` may not be much smaller than what it replaces."""
+    is what is known of it before it is read. Of what is `trusted` an error of its reader says enough."""
 
     data: DataSet
     readings: tuple[Callable[[], Reading], ...]
@@ -147,7 +150,9 @@ def _fill(new: NewDatabase, one: Brought, before: DataSet | None, now: str) -> C
             raise _Unreadable(error) from None
 
     def after(data: DataSet) -> DataSet:
-        dates = [reading.date for reading in opened]
+        # Who keeps a catalogue dates it. A date that is only that of the last entry says nothing where it is to come:
+        # somebody mistyped it, and all else would seem to be as new.
+        dates = [each.date for each in opened if each.format in _DATED or each.date <= now]
         licences = dict.fromkeys(reading.licence for reading in opened if reading.licence)
         return data._replace(
             date=max(dates, default="") or data.date,
@@ -187,7 +192,18 @@ def _fill(new: NewDatabase, one: Brought, before: DataSet | None, now: str) -> C
                 hint="is it the file of something else?",
             ),
         )
-    if not one.trusted and before is not None and filled.entries * 2 < before.entries and before.entries >= _MANY:
+    if lost > filled.entries:
+        first = next(f"{loss.name}: {loss.why}" for reading in opened for loss in reading.losses.told)
+        raise _Failed(
+            name,
+            KezuriError.of(
+                f"{name}: of what {filled.address} has {lost} parts could not be read, and {filled.entries} could: "
+                "that is not believed",
+                hint="what was there is kept; is there a newer kezuri that knows this format?",
+                output=first,
+            ),
+        )
+    if before is not None and filled.entries * 2 < before.entries and before.entries >= _MANY:
         raise _Failed(
             name,
             KezuriError.of(

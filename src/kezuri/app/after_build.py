@@ -74,9 +74,9 @@ def _found(
     subject: "Subject", target: int, config: ImageConfig, layers: tuple[str, ...], session: Session
 ) -> Iterator[Diagnostic]:
     from kezuri.anatomy.history import History
+    from kezuri.check.image.blotting import blotted
     from kezuri.check.image.linter import quick_looks
     from kezuri.check.image.origin import Origin
-    from kezuri.check.image.secret import blotted
     from kezuri.check.image.subject import Image
 
     origin = Origin(subject, target)

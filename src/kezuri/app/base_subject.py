@@ -34,10 +34,17 @@ class Subject(NamedTuple):
 
 
 def dockerfile_of(subject: str) -> str:
-    """The path of the Dockerfile that a subject is, or has in it as a directory; empty for what is none."""
+    """The path of the Dockerfile that a subject is, or has in it as a directory; empty for what is none. KezuriError
+    for a path that no image can have as a name, where there is no Dockerfile."""
     if os.path.isdir(subject):
-        return next((path for name in _NAMES if os.path.isfile(path := os.path.join(subject, name))), "")
-    return subject if os.path.isfile(subject) else ""
+        found = next((path for name in _NAMES if os.path.isfile(path := os.path.join(subject, name))), "")
+    else:
+        found = subject if os.path.isfile(subject) else ""
+    if not found and (subject in (".", "..") or subject.startswith(("/", "./", "../"))):
+        if os.path.isdir(subject):
+            raise KezuriError.of(f"there is no Dockerfile in {subject}")
+        raise KezuriError.of(f"there is no file or directory {subject}")
+    return found
 
 
 def of_dockerfile(path: str, target: str, arguments: Mapping[str, str], platform: Platform) -> Subject:

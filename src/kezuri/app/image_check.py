@@ -9,8 +9,8 @@ from kezuri.app.image_whole import Whole, opened_whole
 from kezuri.app.layer_sources import Traffic
 from kezuri.app.request import BuildRequest, Settings
 from kezuri.app.session import Session
+from kezuri.check.image.blotting import blotted
 from kezuri.check.image.origin import Origin
-from kezuri.check.image.secret import blotted
 from kezuri.check.image.sheet import check_image
 from kezuri.check.image.subject import Image
 from kezuri.check.pragmas import Silence

@@ -7,7 +7,7 @@ from kezuri.anatomy.history import History
 from kezuri.anatomy.values import Maker
 from kezuri.app.session import Session
 from kezuri.cache.journal import Journal, JournalBuild
-from kezuri.check.image.secret import blotted
+from kezuri.check.image.blotting import blotted
 from kezuri.diagnostics import KezuriError
 from kezuri.edits.rebase import BASE_DIGEST, BASE_NAME
 from kezuri.explain.discretion import discreet
@@ -31,14 +31,14 @@ def makers(
     """What made each layer of the image, the lowest first. The journal knows those that were built here, with the line;
     of others the image's history says the instruction. Where the base ends is known from the journal, from images of
     the store that begin alike, or from what the image's `annotations` name. `name` is what a user calls the image."""
-    history = History(name, config.history, len(config.diff_ids), blot=blotted)
+    history = History(name, config.history, len(config.diff_ids))
     made = _in_journal(session.store, config.diff_ids)
     said = {**config.labels, **(annotations or {})}
     base = _base(session.store, name, config.diff_ids, made, said)
     found = []
     for number in range(len(config.diff_ids)):
         line = history.of_layer(number)
-        text = line.text if line is not None else ""
+        text = blotted(line.text) if line is not None else ""
         if made is not None and number in made.steps:
             step = discreet(made.steps[number])
             found.append(Maker(blotted(step.title) or text, made.build.heading.asked.dockerfile, step.line))

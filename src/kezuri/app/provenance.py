@@ -24,7 +24,7 @@ def provenance(
 ) -> dict[str, Any]:
     """The predicate about the image of a stage. `began` and `ended` are seconds since 1970; with a SOURCE_DATE_EPOCH
     they are left out, so that the same build says the same."""
-    from kezuri.check.image.secret import blotted
+    from kezuri.check.image.blotting import blotted
 
     full = request.provenance == "max"
     metadata: dict[str, Any] = {}
@@ -75,7 +75,7 @@ def _source(definition: "Definition") -> dict[str, Any]:
 
 def _request(request: BuildRequest, stage: StagePlan, local: bool, full: bool) -> dict[str, Any]:
     """What was asked for; in full with values of arguments, unless their names or their looks are those of secrets."""
-    from kezuri.check.image.secret import blotted
+    from kezuri.check.image.blotting import blotted
     from kezuri.explain.discretion import anonymous, shown
 
     args: dict[str, str] = {}
@@ -106,7 +106,7 @@ def _request(request: BuildRequest, stage: StagePlan, local: bool, full: bool) -
 
 def _dependencies(definition: "Definition", plan: Plan, stage: int) -> Iterator[dict[str, Any]]:
     """The images, files and repositories that the stage is made from, also by way of others, each once."""
-    from kezuri.check.image.secret import blotted
+    from kezuri.check.image.blotting import blotted
 
     told: dict[str, dict[str, Any]] = {}
 

@@ -91,10 +91,15 @@ def _in_store(settings: Settings, subject: str) -> bool:
 
 def placed(subject: str) -> str:
     """A subject with the word of the place where it is, if it is the path of something that is there: a root directory,
-    a layout of OCI, an archive of images, a document. KezuriError where it cannot be looked at."""
+    a layout of OCI, an archive of images, a document. KezuriError where it cannot be looked at, or a path that no image
+    can have as a name leads to nothing."""
     if os.path.isdir(subject):
         return f"{'oci' if os.path.isfile(os.path.join(subject, 'oci-layout')) else 'dir'}:{subject}"
     if not os.path.isfile(subject):
+        if subject.startswith(("/", "./", "../")) and not os.path.exists(subject):
+            from kezuri.diagnostics import KezuriError
+
+            raise KezuriError.of(f"there is no file or directory {subject}")
         return subject
     from kezuri.store.archive_file import ArchiveFile, NoArchive
 
@@ -120,6 +125,8 @@ def _of_document(path: str) -> Bill:
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_DOCUMENT + 1)
+    except FileNotFoundError as error:
+        raise KezuriError.of(f"there is no file {path}") from error
     except OSError as error:
         raise KezuriError.of(f"cannot read {path!r}: {error.strerror}", exit_code=125) from error
     if len(data) > _MOST_DOCUMENT:

@@ -70,7 +70,8 @@ def scan_with_bill(settings: Settings, request: ScanRequest) -> Scanned:
         _prove_database(settings)
     request = request._replace(subject=located(settings, request.subject))
     found = bill(settings, request.subject)
-    return Scanned(scanned(settings, request, found), found)
+    named = found if found.name else found._replace(name=request.subject.subject.removeprefix("sbom:"))
+    return Scanned(scanned(settings, request, named), found)
 
 
 def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
@@ -91,6 +92,7 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
         findings = _news(settings, request, findings, now)
     shown = [finding for finding in findings if _is_wanted(finding, request)]
     hidden = Counter(each.severity for each in findings if not _is_wanted(each, request) and not each.ignored)
+    told += _unrated(findings, request)
     from kezuri.app.base_lines import with_base_lines
     from kezuri.scan.remedies import remedies
 
@@ -269,6 +271,17 @@ def _is_wanted(finding: Finding, request: ScanRequest) -> bool:
     if request.only_exploited and not (finding.signal is not None and finding.signal.exploited):
         return False
     return status(finding) not in request.ignored_statuses
+
+
+def _unrated(findings: Sequence[Finding], request: ScanRequest) -> Iterable[str]:
+    """That faults are left out because nobody says how severe they are: they may be of the severities that are
+    wanted."""
+    if not request.severities or "unknown" in request.severities:
+        return
+    unknown = (each for each in findings if each.severity == "unknown" and not each.ignored)
+    number = sum(_is_wanted(each._replace(severity=request.severities[0]), request) for each in unknown)
+    if number:
+        yield f"faults that were left out because nobody says how severe they are (--severity unknown): {number}"
 
 
 def status(finding: Finding) -> str:

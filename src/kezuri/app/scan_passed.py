@@ -37,7 +37,7 @@ def let_pass(
             if text is None:
                 told.append(f"there is no ignore file {path}")
                 continue
-            file = ignore_file.read(SourceText(path, text.decode("utf-8", "surrogateescape")))
+            file = ignore_file.read(SourceText(path, text.decode("utf-8-sig", "surrogateescape")))
             entries += file.entries
             told += file.told
         passed, expired = ignore_file.apply(passed, entries, now)
@@ -45,12 +45,15 @@ def let_pass(
     if excuses.vex or excuses.beside is not None:
         from kezuri.scan import vex
 
-        documents = [(path, _document(path)) for path in excuses.vex]
+        documents = [vex.read(_document(path), path) for path in excuses.vex]
         if excuses.beside is not None:
-            documents += _attached(settings, excuses.beside, bill, told)
+            for where, document in _attached(settings, excuses.beside, bill, told):
+                try:
+                    documents.append(vex.read(document, where))
+                except KezuriError as error:  # Nobody who scans has put it there.
+                    told.append(error.diagnostics[0].message)
         statements: list[vex.Statement] = []
-        for where, document in documents:
-            read = vex.read(document, where)
+        for read in documents:
             statements += read.statements
             told += read.told
         passed = vex.apply(passed, statements, bill)

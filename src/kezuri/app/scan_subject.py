@@ -8,6 +8,10 @@ def of_archive(path: str) -> str:
     KezuriError for what cannot be read as one."""
     if os.path.isdir(path):
         return f"oci:{path}"
+    if not os.path.lexists(path):
+        from kezuri.diagnostics import KezuriError
+
+        raise KezuriError.of(f"there is no file {path}")
     from kezuri.store.archive_file import ArchiveFile
 
     with ArchiveFile.open(path) as archive:

@@ -161,6 +161,14 @@ def _things(kind: str, parsed: Parsed, console: Console) -> Iterable[str]:
         from kezuri.check.catalogue import every_rule
 
         return [name for rule in every_rule() for name in (rule.name, *rule.aliases)]
+    if kind == "origin":
+        from kezuri.advisories.origins import ORIGINS
+
+        return [origin.name for origin in ORIGINS]
+    if kind == "data set":
+        from kezuri.app.advisories import status
+
+        return [data.name for data in status(settings(parsed, console.environ), 0.0).data]
     if kind == "on-error":
         return ("shell", "export,path=")
     if kind == "shell":

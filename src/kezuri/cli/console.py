@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from kezuri.diagnostics import shown
+from kezuri.diagnostics import shown, visible
 
 if TYPE_CHECKING:
     from kezuri.cli.language import Language
@@ -77,8 +77,9 @@ class Console:
         self.err.write(shown(text if styled else self.words(text), styled) + "\n")
 
     def warn(self, text: str) -> None:
-        """A warning, on standard error, where it is no part of a longer report."""
-        self.note(f"warning: {text}")
+        """A warning, on standard error, where it is no part of a longer report: one line, whatever names are in it. The
+        runners of workflows take lines that begin with `::` for orders."""
+        self.err.write(visible(self.words(f"warning: {text}"), "\t") + "\n")
 
     def colour(self, stream: TextIO) -> bool:
         """Whether colours may be used there (no-color.org; CLICOLOR_FORCE; TERM=dumb)."""

@@ -1,4 +1,4 @@
-"""Commands of docker, buildx, buildah and podman that kezuri does not have: what to do in their place."""
+"""Commands of docker, buildx, buildah, podman and scanners that kezuri does not have: what to do in their place."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,8 @@ _CONTAINERS = "kezuri keeps no containers: `kezuri run IMAGE` starts one, waits 
 _WORKING = "kezuri has no working containers: write the steps into a Dockerfile, then `kezuri build`"
 _CHANGED = "`kezuri append IMAGE DIR` puts files on an image, `kezuri mutate IMAGE` changes its settings"
 _ALONE = "kezuri is one program without a daemon: there is nothing to manage"
+
+_SCANS = "`kezuri scan IMAGE` finds what is known to be broken, `kezuri base IMAGE` better base images"
 
 _OF_CONTAINERS = (
     *("ps", "exec", "logs", "stop", "start", "restart", "kill", "create", "rm", "wait", "top", "stats"),
@@ -23,7 +25,11 @@ ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(("dial-stdio", "install", "uninstall"), _ALONE),
     "plugin": _ALONE,
     "events": _ALONE,
-    "scout": "`kezuri scan IMAGE` finds what is known to be broken, `kezuri base IMAGE` better base images",
+    **dict.fromkeys(("scout", "cves", "quickview", "recommendations", "grype", "snyk"), _SCANS),
+    "trivy": "write `kezuri scan` in its place: its words and options are understood (docs/scan.md)",
+    "syft": "`kezuri sbom IMAGE` lists what an image consists of",
+    **dict.fromkeys(("licenses", "licences"), "`kezuri scan --scanners licence IMAGE` lists the licences of packages"),
+    "secrets": "`kezuri scan --scanners secret IMAGE` looks for secrets",
     "trust": "a digest in the name pins an image: FROM NAME@sha256:…",
     "network": "steps share the machine's network, or have none; --network of `kezuri run` is bridge, host or none",
     "secret": "a build's secrets are given by --secret id=ID,src=FILE",
@@ -42,6 +48,8 @@ def instead(name: str) -> str:
     """What to do in the place of a command, which may have a group before it (`image save`); empty for a name that none
     of these programs has."""
     group, _, verb = name.partition(" ")
+    if group == "db":
+        return ""
     if verb and group == "container":
         return _CONTAINERS
     if verb and group == "volume":

@@ -1,5 +1,5 @@
-"""Options of docker, buildx, buildah, podman and dive that kezuri's own tables do not have: taken without effect, or
-answered with what to do in their place. Looked at only when an option is unknown."""
+"""Options of docker, buildx, buildah, podman, dive, Trivy, Grype and Syft that kezuri's own tables do not have: taken
+without effect, or answered with what to do in their place. Looked at only when an option is unknown."""
 
 from kezuri.cli.options import Option
 
@@ -157,6 +157,7 @@ _TAGS = (
 
 _DATABASE = "`kezuri db update` fetches the database, `kezuri db status` tells how old it is"
 _POLICIES = "kezuri has no language for policies: --ignorefile, --vex and --forbid-licence name what may pass"
+_SOURCE = "the name says where it is: docker://NAME, docker-daemon:NAME, containers-storage:NAME, oci:DIR, dir:DIR"
 _NO_SERVER = "kezuri is one program without a daemon: there is nothing to connect to"
 _SCAN = (
     *_taken(
@@ -181,7 +182,6 @@ _SCAN = (
     *_answered(_NO_SERVER, "--server", "--token", "--token-header", "--custom-headers"),
     *_answered(_POLICIES, "--ignore-policy", "--config-check", "--config-policy", "--config-data", "--policy"),
     *_answered(_POLICIES, "--check-namespaces", "--compliance", "--ignored-licenses"),
-    *_answered("--format sarif, gitlab, junit and markdown are what templates are mostly used for", "--template", "-t"),
     *_answered("the distribution is that of the os-release of what is scanned", "--distro"),
     *_answered("--ca-certificates FILE has the authorities", "--cacert"),
     *_answered("kezuri loads no modules and plugins", "--enable-modules", "--output-plugin-arg"),
@@ -189,9 +189,7 @@ _SCAN = (
     *_answered("options are given on the command line", "--generate-default-config", value=False),
     *_answered("`kezuri login --password-stdin` keeps them", "--password-stdin", value=False),
     *_answered("--tls-verify=false, or --insecure-registry HOST for one registry", "--insecure", value=False),
-    *_answered(
-        "the image's name says where it is: docker://NAME, docker-daemon:NAME, containers-storage:NAME", "--image-src"
-    ),
+    *_answered(_SOURCE, "--image-src"),
     *_answered("`docker-daemon:NAME`, and DOCKER_HOST for its socket", "--docker-host", "--podman-host"),
     *_answered("`kezuri sbom --attached IMAGE` reads what is beside an image", "--sbom-sources", "--rekor-url"),
     *_answered(_CREDENTIALS, "--username", "--password", "--registry-token"),
@@ -199,6 +197,67 @@ _SCAN = (
     *_answered("the licences of packages are those of their records", "--license-full", value=False),
 )
 """Trivy's."""
+_SHOWN = "what the image shows counts; secrets are looked for in every layer"
+_BASE = "`--since BASE` leaves out what the base image has as well"
+_OF_GRYPE = (
+    *_taken("--by-cve", "--add-cpes-if-none", "--verbose", "-v", value=False),
+    *_answered("--exit-code N fails; --severity says for what", "--fail-on", "--severity-threshold"),
+    *_answered("write --ignore-unfixed", "--only-fixed", value=False),
+    *_answered("write --ignore-status fixed", "--only-notfixed", "--only-unfixed", value=False),
+    *_answered("write --ignore-status", "--ignore-states"),
+    *_answered("--output FILE writes a file; a Dockerfile is not asked for", "--file"),
+    *_answered("write --skip-dirs or --skip-files", "--exclude"),
+    *_answered(_SHOWN, "--scope", harmless=("squashed",)),
+    *_answered("what is urgent stands first: docs/scan.md", "--sort-by"),
+    *_answered(_SOURCE, "--from"),
+    *_answered("options are given on the command line", "--profile"),
+    *_answered("a report has the name that the image was asked for by", "--name"),
+)
+_OF_DOCKER = (
+    *_taken("--accept-license", "--group-issues", "--only-vuln-packages", "--epss", "--locations", value=False),
+    *_taken("--details", "--multi-stage", "--login", value=False),
+    *_taken("--epss-date", "--org"),
+    *_answered("write --format json", "--json", value=False),
+    *_answered(_BASE, "--exclude-base", "--ignore-base", value=False),
+    *_answered("scan the base image itself; `kezuri base IMAGE` says which it is", "--only-base", value=False),
+    *_answered("write --severity", "--only-severity"),
+    *_answered("write --only-kev", "--only-cisa-kev", value=False),
+    *_answered("write --pkg-types os or --pkg-types library", "--only-package-type"),
+    *_answered("write --exit-code N", "-e", value=False),
+    *_answered("write --since IMAGE", "--to"),
+    *_answered("write --vex FILE", "--vex-location"),
+    *_answered("statements of every author count", "--vex-author"),
+    *_answered("what is ignored does not count", "--ignore-suppressed", "--only-vex-affected", value=False),
+    *_answered("--format json has all of it: jq selects", "--only-cve-id", "--only-package", "--only-stage"),
+    *_answered("--format json has all of it: jq selects", "--only-metric", "--epss-score", "--epss-percentile"),
+    *_answered("nobody needs to log in, and nothing is sent anywhere", "--reject-license", value=False),
+    *_answered("there are no environments to compare with: --since IMAGE", "--env", "--stream"),
+    *_answered("write FILE:NAME, as `kezuri ls` takes it", "--ref"),
+)
+"""What `docker scan` had, and `docker scout cves` has."""
+_SBOM = (
+    *_taken("--quiet", "-q", "--verbose", "-v", value=False),
+    *_taken("--parallelism", "--enrich"),
+    *_answered("write --output FILE", "--file"),
+    *_answered("what the image shows is listed", "--scope", "-s", harmless=("squashed",)),
+    *_answered("`kezuri scan --skip-dirs` leaves out what lies there; a bill has all", "--exclude"),
+    *_answered("everything is looked for: docs/sbom.md", "--select-catalogers", "--override-default-catalogers"),
+    *_answered("everything is looked for: docs/sbom.md", "--catalogers"),
+    *_answered("a bill has the name that the image was asked for by", "--source-name", "--source-version", "--name"),
+    *_answered("a bill has the name that the image was asked for by", "--source-supplier"),
+    *_answered("links that lead out of the directory are not followed", "--base-path"),
+    *_answered(_SOURCE, "--from"),
+    *_answered("kezuri fills in no templates: --format json has all of it", "--template", "-t"),
+    *_answered("options are given on the command line", "-c", "--profile"),
+)
+"""Syft's."""
+_BASES = (
+    *_answered("the tags of the same line of versions are listed in any case", "--only-refresh", value=False),
+    *_answered("newer lines of versions are listed in any case", "--only-update", value=False),
+    *_answered("--base NAME names the base image", "--tag"),
+    *_answered("redirect standard output: > FILE", "--output", "-o"),
+)
+"""What `docker scout recommendations` has."""
 
 _LEVELS = ("trace", "debug", "info", "warn", "warning", "error", "fatal", "panic")
 _PASSWORD = "everybody on the machine can read what stands on a command line: --password-stdin reads it"
@@ -246,7 +305,9 @@ _TABLES = {
     "copy": _COPY,
     "save": _SAVE,
     "analyze": _ANALYZE,
-    "scan": _SCAN,
+    "scan": (*_SCAN, *_OF_GRYPE, *_OF_DOCKER),
+    "sbom": _SBOM,
+    "base": _BASES,
     "import": _PLATFORM,
     **dict.fromkeys(("manifest create", "manifest add", "manifest annotate", "manifest push"), _MANIFEST),
     "tags": _TAGS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from kezuri.cli.commands import MODULES, load
+from kezuri.cli.commands import ALIASES, MODULES, load
 from kezuri.cli.options import Command, Option
 from kezuri.cli.settings import GLOBAL
 
@@ -28,6 +28,16 @@ def overview(words: Callable[[str], str] = str) -> str:
         words("kezuri COMMAND --help says more."),
     ]
     return "\n".join(lines)
+
+
+def group_help(group: str, words: Callable[[str], str] = str) -> str:
+    """`kezuri GROUP --help`: the commands that begin with this word, those too that have another name; `words` as in
+    `overview`."""
+    names = [name for name in (*MODULES, *ALIASES) if name.startswith(group + " ")]
+    width = max(map(len, names))
+    lines = [f"{words('usage')}: kezuri {group} COMMAND", "", f"{words('commands')}:"]
+    lines += [f"  {name:<{width}}  {words(load(ALIASES.get(name, name))[0].summary)}" for name in names]
+    return "\n".join((*lines, "", words("kezuri COMMAND --help says more.")))
 
 
 def command_help(command: Command, words: Callable[[str], str] = str) -> str:

@@ -59,7 +59,7 @@ def call(argv: Sequence[str], console: Console) -> int:
     try:
         command, parsed, words = resolve(argv, console)
         if command is None:
-            return _without_command(parsed, console)
+            return _without_command(parsed, words, console)
         usage = command.usage
         parsed = _arguments(command, parsed, words, console)
         if parsed.flag("--help"):
@@ -92,7 +92,8 @@ def call(argv: Sequence[str], console: Console) -> int:
 
 
 def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Parsed, tuple[str, ...]]:
-    """Which command argv names, what stood before the name, and the words after it. UsageError for an unknown one."""
+    """Which command argv names, what stood before the name, and the words after it; without a command these are the
+    group whose commands are asked for, if any. UsageError for an unknown one."""
     before = parse(argv, (*GLOBAL, *_ALONE), {}, passthrough=True, others=lambda name: _foreign("", name))
     words = before.operands
     if words[:1] == ("help",):
@@ -102,9 +103,10 @@ def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Pars
         return None, before, ()
     name, rest = words[0], words[1:]
     if name in GROUPS:
+        if (before.flag("--help") and not rest) or rest[:1] in (("--help",), ("-h",)):
+            return None, before, (name,)
         if not rest or rest[0].startswith("-"):
-            verbs = sorted({n.split()[1] for n in (*ALIASES, *MODULES) if n.startswith(name + " ")})
-            raise UsageError.because(f"kezuri {name} needs a command", f"one of: {', '.join(verbs)}")
+            raise UsageError.because(f"kezuri {name} needs a command", _verbs(name))
         name, rest = f"{name} {rest[0]}", rest[1:]
         if name == "buildx imagetools" and rest:  # the one group within a group
             name, rest = f"{name} {rest[0]}", rest[1:]
@@ -116,10 +118,15 @@ def resolve(argv: Sequence[str], console: Console) -> tuple[Command | None, Pars
         if answer:
             raise UsageError.because(f"kezuri has no command {name}", answer)
         guess = nearest(name, [n for n in (*MODULES, *ALIASES) if not n.startswith("_")])
-        raise UsageError.because(
-            f"unknown command {name!r}", f"did you mean kezuri {guess}?" if guess else "see kezuri --help"
-        )
+        group = name.partition(" ")[0]
+        hint = f"did you mean kezuri {guess}?" if guess else _verbs(group) if group in GROUPS else "see kezuri --help"
+        raise UsageError.because(f"unknown command {name!r}", hint)
     return load(name)[0], before, rest
+
+
+def _verbs(group: str) -> str:
+    verbs = sorted({name.split()[1] for name in (*ALIASES, *MODULES) if name.startswith(group + " ")})
+    return f"one of: {', '.join(verbs)}"
 
 
 def _arguments(command: Command, before: Parsed, words: Sequence[str], console: Console) -> Parsed:
@@ -174,15 +181,15 @@ def _one_too_many(command: Command, parsed: Parsed) -> str:
     return "words with blanks need quotes; the context is the last one, and the only one without an option"
 
 
-def _without_command(before: Parsed, console: Console) -> int:
+def _without_command(before: Parsed, words: Sequence[str], console: Console) -> int:
     if before.flag("--version"):
         from kezuri import __version__
 
         console.say(f"kezuri version {__version__}")
         return 0
-    from kezuri.cli.help import overview
+    from kezuri.cli.help import group_help, overview
 
-    console.say(overview(console.words))
+    console.say(group_help(words[0], console.words) if words else overview(console.words))
     return 0
 
 

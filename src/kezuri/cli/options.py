@@ -29,12 +29,12 @@ Kind = Literal["flag", "text", "repeated", "choice", "optional"]
 class Option(NamedTuple):
     """One option: `names` with their dashes, the canonical long one first.
 
-    `kind`: `flag` takes no value (but `=true|false`), `text` one, `repeated` one each time, `choice` one of `choices`,
-    `optional` none or `=value`. `variable` is the environment variable that stands in for it. `refused` says why the
-    option is not supported; it may still have one of the `harmless` values or, without these, be switched off
-    (`=false`). `ignored`
-    options are accepted and do nothing. `completes` says what its value is: a file, directory, image or stage. `warned`
-    options are accepted and do nothing either, but a warning says so, with this text.
+    `kind`: `flag` takes no value (but `=true|false`), `text` one, `repeated` one each time, `choice` one of
+    `choices`, `optional` none or `=value`. The `choices` of a `repeated` one are for completion: it may have several,
+    with commas. `variable` is the environment variable that stands in for it. `refused` says why the option is not
+    supported; it may still have one of the `harmless` values or, without these, be switched off (`=false`). `ignored`
+    options are accepted and do nothing. `completes` says what its value is: a file, directory, image or stage.
+    `warned` options are accepted and do nothing either, but a warning says so, with this text.
     `foreign` options are those of other programs.
     """
 

@@ -86,7 +86,7 @@ class ScanWords:
     def _dated(self, data: DataSet) -> str:
         if data.date:
             return self.phrase("{} of {}", visible(data.name), visible(data.date[:10]))
-        return self.phrase("{}, fetched on {}", visible(data.name), visible(data.fetched[:10]))
+        return self.phrase("{} (fetched on {})", visible(data.name), visible(data.fetched[:10]))
 
     def urgency(self, finding: Finding) -> str:
         """Whether it is known to be exploited, or how likely it will be; empty where nothing is known."""
@@ -147,9 +147,9 @@ class ScanWords:
         """How many findings go by it, and how many of the same origin stay."""
         go = len(remedy.findings)
         if remedy.kind == "none":
-            return self.phrase("{} stay", go)
+            return self.phrase("1 stays") if go == 1 else self.phrase("{} stay", go)
         if remedy.kind != "base" or report.findings[remedy.findings[0]].kind == "end-of-life":
-            return self.phrase("{} go", go)
+            return self._goes(go)
         stay = sum(
             1
             for finding in report.findings
@@ -158,7 +158,10 @@ class ScanWords:
             and not finding.fixed
             and comes_with_base(report.layers, finding)
         )
-        return self.phrase("{} go, {} stay", go, stay) if stay else self.phrase("{} go", go)
+        return self.phrase("{} go, {} stay", go, stay) if stay else self._goes(go)
+
+    def _goes(self, go: int) -> str:
+        return self.phrase("1 goes") if go == 1 else self.phrase("{} go", go)
 
     def licence(self, licence: str) -> str:
         """A licence as it is written."""

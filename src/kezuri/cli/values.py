@@ -1,6 +1,6 @@
 """The texts of option values, read: sizes, durations, key=value lists, addresses, limits."""
 
-from kezuri.cli.options import UsageError
+from kezuri.cli.options import Parsed, UsageError
 
 _LIMITS = (
     "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split()  # noqa: SIM905
@@ -128,3 +128,22 @@ def ulimit(name: str, text: str) -> tuple[str, int, int]:
     if low < -1 or high < -1 or (high != -1 and (low > high or low == -1)):
         raise UsageError.because(f"{name} {text!r}: the soft limit is above the hard limit")
     return limit, low, high
+
+
+_FORMS = frozenset(
+    (
+        *("table", "json", "sarif", "cyclonedx", "cyclonedx-json", "cyclonedx-xml", "spdx-json", "spdx-tag-value"),
+        *("syft-json", "syft-table", "syft-text", "github-json", "purls", "template", "junit"),
+    )
+)
+
+
+def output_file(parsed: Parsed) -> str:
+    """The file of `--output`, empty for none. UsageError where it is what Syft and Grype take there, a form: a file of
+    that name is nothing that anybody wants (`./json` makes one)."""
+    file = parsed.text("--output")
+    if file.partition("=")[0] in _FORMS:
+        raise UsageError.because(
+            f"--output takes a file, not the form {file!r}", "use --format, and --output for the file"
+        )
+    return file

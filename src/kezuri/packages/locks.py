@@ -70,17 +70,18 @@ def _package_lock(data: bytes) -> Iterator[Package]:
                 todo.append(entry["dependencies"])
 
 
-_YARN_HEAD = re.compile(r'^"?(@?[^@"\s]+)@', re.MULTILINE)
+_YARN_HEAD = re.compile(r'^"?(@?[^@"\s]+)@(?:npm:(@?[^@"\s]+)@)?')
 _YARN_VERSION = re.compile(r'^  version:? "?([^"\s]+)"?$')
 
 
 def _yarn(data: bytes) -> Iterator[Package]:
-    """Of yarn, of its first version and later ones, which have `version: `."""
+    """Of yarn, of its first version and later ones, which have `version: `. A package may be there under another name
+    (`x@npm:lodash@4`)."""
     name = ""
     for line in _lines(data):
         if line[:1] not in (" ", "#", ""):
             head = _YARN_HEAD.match(line)
-            name = head[1] if head is not None and "@workspace:" not in line else ""
+            name = head[2] or head[1] if head is not None and "@workspace:" not in line else ""
             continue
         found = _YARN_VERSION.match(line) if name else None
         if found is not None:

@@ -7,7 +7,7 @@ from kezuri.anatomy.advice import Advice, advise
 from kezuri.anatomy.dissection import Dissection
 from kezuri.anatomy.leftovers import KINDS
 from kezuri.anatomy.values import Anatomy, Heap, LayerShare
-from kezuri.check.image.secret import blotted
+from kezuri.check.image.blotting import blotted
 from kezuri.diagnostics import visible
 from kezuri.report.html_tree import MOST, tree
 from kezuri.report.places import shown

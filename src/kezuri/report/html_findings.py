@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kezuri.check.image.secret import blotted
+from kezuri.check.image.blotting import blotted
 from kezuri.check.sensitive import secret_name
 from kezuri.check.told import LEVELS, Sheet, Told
 from kezuri.diagnostics import visible

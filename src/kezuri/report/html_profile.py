@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from kezuri.check.image.secret import blotted
+from kezuri.check.image.blotting import blotted
 from kezuri.diagnostics import visible
 from kezuri.explain.profile import BaseCost, InstructionCost, Profile
 from kezuri.report.places import shown

@@ -10,7 +10,7 @@ from kezuri.sbom.values import Bill
 MOST_BYTES: Final = 80 << 20
 """Bytes of a document that is read; BuildKit writes none of more."""
 
-_MOST_VALUES: Final = 3_000_000
+MOST_VALUES: Final = 3_000_000
 """Objects, lists and values in them that a document has at most: an empty list of two bytes takes sixty in memory. The
 bill of an image of 840 MB with all its files (Syft's) has less than a tenth of it."""
 _WRAPPED: Final = 4
@@ -51,11 +51,16 @@ def is_bill(data: bytes) -> bool:
     return start.startswith(b"{") and any(all(word in data for word in words) for words in _WORDS)
 
 
+def values_in(data: bytes) -> int:
+    """How many values a document of JSON has at most; it is not read for it."""
+    return sum(map(data.count, (b"{", b"[", b",")))
+
+
 def _document(data: bytes, where: str) -> dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise KezuriError.of(f"{where}: larger than {MOST_BYTES >> 20} MiB, which no bill of an image is", exit_code=2)
-    if sum(map(data.count, (b"{", b"[", b","))) > _MOST_VALUES:
-        raise KezuriError.of(f"{where}: more than {_MOST_VALUES} values, which no bill of an image has", exit_code=2)
+    if values_in(data) > MOST_VALUES:
+        raise KezuriError.of(f"{where}: more than {MOST_VALUES} values, which no bill of an image has", exit_code=2)
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"<"):
         raise KezuriError.of(f"{where}: XML is not read here", hint=_AS_JSON, exit_code=2)

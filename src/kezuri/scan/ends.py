@@ -41,14 +41,14 @@ def _finding(life: "Lifecycle", lives: "Lifecycles", day: str, empty: Finding) -
     severity: Severity
     if standing == "ended":
         last = max(life.ends, life.extended)
-        severity, title = "high", f"{life.title} has ended on {last}: nobody mends it any more"
+        severity, title = "high", f"{life.title} ended on {last}: nobody mends it any more"
         if not last:
             title = f"{life.title} has ended: nobody mends it any more"
     elif standing == "extended":
-        severity, title = "medium", f"{life.title} has ended on {life.ends}: only others than its makers still mend it"
+        severity, title = "medium", f"{life.title} ended on {life.ends}: only others than its makers still mend it"
         if life.extended:
             until = life.extended
-            title = f"{life.title} has ended on {life.ends}: only others than its makers still mend it, until {until}"
+            title = f"{life.title} ended on {life.ends}: only others than its makers still mend it, until {until}"
     elif standing == "supported" and _is_soon(life.ends, day):
         severity, title = "low", f"{life.title} will end on {life.ends}"
     else:

@@ -102,8 +102,10 @@ def _of_yaml(source: SourceText) -> IgnoreFile:
     entries: list[Passed] = []
     told: list[str] = []
     document = yaml.documents[0] if yaml.documents else None
+    if len(yaml.documents) > 1:
+        told.append(f"{source.name}: only the first of its documents counts")
     if document is None or (isinstance(document, Scalar) and document.null):
-        return IgnoreFile(())
+        return IgnoreFile((), tuple(told))
     if not isinstance(document, Mapping):
         raise KezuriError.of(
             f"{source.name}: no ignore file: {', '.join(_PARTS)} are expected",
@@ -135,9 +137,28 @@ def _take(source: SourceText, kind: Kind, item: Value, entries: list[Passed], to
     if date and moment is None:
         told.append(f"{place}: {date!r} is no date, and the entry does not count: write expired_at: 2027-01-31")
         return
-    paths = tuple(scalar.text for scalar in strings(item.get("paths")))
-    purls = tuple(scalar.text for scalar in strings(item.get("purls")))
+    paths, purls = (_texts(item.get(name)) for name in ("paths", "purls"))
+    if paths is None or purls is None:
+        told.append(
+            f"{place}: {'paths' if paths is None else 'purls'} is no list of texts, and the entry does not count"
+        )
+        return
+    try:
+        Patterns.of(paths)
+    except KezuriError as error:
+        told.append(f"{place}: {error.diagnostics[0].message}, and the entry does not count")
+        return
     entries.append(Passed(id, kind, paths, purls, moment, item.text("statement") or "", place))
+
+
+def _texts(value: Value | None) -> tuple[str, ...] | None:
+    """The texts that a value lists; None where anything else is there: an entry that is read for a part of what limits
+    it would let more pass than was meant."""
+    if value is None or (isinstance(value, Scalar) and value.null):
+        return ()
+    texts = tuple(scalar.text for scalar in strings(value))
+    wanted = 1 if isinstance(value, Scalar) else len(value.values) if isinstance(value, Items) else -1
+    return texts if len(texts) == wanted else None
 
 
 def _date(text: str) -> float | None:

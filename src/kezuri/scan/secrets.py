@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kezuri.anatomy.walk import Item
 from kezuri.check.image.guessed import guessed
-from kezuri.check.image.secret import Secret, passwords_in_urls, secrets
+from kezuri.check.image.secret import Secret, apart, passwords_in_urls, secrets
 from kezuri.check.image.secret_files import Secrets, secrets_of
 from kezuri.check.image.subject import Image
 from kezuri.scan.values import Finding
@@ -114,7 +114,7 @@ class SecretFiles(Secrets):
         found = list(secrets_of(path, text))
         if len(text) <= _LARGEST_GUESSED and _SETTINGS.search(path) and not _NO_SETTINGS.search(path):
             also = (*passwords_in_urls(text), *guessed(text))
-            found += [one for one in also if not any(one.start < s.end and s.start < one.end for s in found)]
+            found += apart(also, found)
         found.sort(key=lambda secret: secret.start)
         seen: set[tuple[str, int]] = set()
         line, at = 1, 0
@@ -198,4 +198,4 @@ def _of_config(kind: str, what: str, title: str, layer: int = -1) -> Finding:
 def _said(raw: bytes) -> tuple[Secret, ...]:
     """The secrets in what a config or a history says."""
     known = (*secrets(raw), *passwords_in_urls(raw))
-    return (*known, *(one for one in guessed(raw) if not any(one.start < s.end and s.start < one.end for s in known)))
+    return (*known, *apart(guessed(raw), known))

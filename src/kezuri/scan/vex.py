@@ -10,6 +10,7 @@ from kezuri.diagnostics import KezuriError
 from kezuri.oci.dates import seconds
 from kezuri.oci.reference import Reference
 from kezuri.sbom.purls import PackageURL, parse
+from kezuri.sbom.reading import MOST_VALUES, values_in
 from kezuri.sbom.values import Bill
 from kezuri.scan.values import Finding
 
@@ -18,6 +19,7 @@ _STATUSES: tuple[Status, ...] = get_args(Status)
 MOST_BYTES = 64 << 20
 """Bytes of a document that is read."""
 _MOST_STATEMENTS = 200_000
+_MOST_TOLD = 20
 
 
 class Product(NamedTuple):
@@ -51,6 +53,8 @@ def read(data: bytes, where: str) -> Statements:
     """The statements of a document. KezuriError, exit code 2, for what is no OpenVEX document."""
     if len(data) > MOST_BYTES:
         raise _no_document(where, f"it has {len(data)} bytes, and at most {MOST_BYTES} are read")
+    if values_in(data) > MOST_VALUES:
+        raise _no_document(where, f"it has more than {MOST_VALUES} values")
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
@@ -72,7 +76,9 @@ def read(data: bytes, where: str) -> Statements:
             told.append(f"{where}: statement {number} does not count: {statement}")
         else:
             found.append(statement)
-    return Statements(tuple(sorted(found, key=lambda each: each.time)), tuple(told[:20]))
+    if len(told) > _MOST_TOLD:
+        told[_MOST_TOLD:] = [f"{where}: {len(told) - _MOST_TOLD} more statements do not count"]
+    return Statements(tuple(sorted(found, key=lambda each: each.time)), tuple(told))
 
 
 def apply(findings: Sequence[Finding], statements: Iterable[Statement], bill: Bill) -> tuple[Finding, ...]:

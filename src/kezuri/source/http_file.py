@@ -27,6 +27,8 @@ class Known(NamedTuple):
 
 
 NOTHING = Known()
+_LONGEST_HEADER = 1024
+"""Characters of an ETag that is believed; a request with longer ones may be refused for good."""
 
 
 class Fetched(NamedTuple):
@@ -63,6 +65,7 @@ class HttpFile:
         known). KezuriError when it does not come, or is not what its server says of it; OSError when the disk does
         not take it."""
         self._told = told
+        known = Known(*map(_sendable, known))
         whole = self._whole()
         if whole is not None:
             known = whole.known
@@ -115,7 +118,7 @@ class HttpFile:
         return 0, ""
 
     def _take(self, answer: Answer, known: Known) -> Fetched | None:
-        said = Known(answer.headers.get("etag").strip(), answer.headers.get("last-modified").strip())
+        said = Known(_sendable(answer.headers.get("etag")), _sendable(answer.headers.get("last-modified")))
         if answer.status == 304:
             if not (known.etag or known.modified) or "Range" in self._headers:
                 raise KezuriError.of(f"{self._wanted.shown} cannot be fetched: 304 answers what was not asked")
@@ -131,7 +134,8 @@ class HttpFile:
                 if start:
                     file.truncate(start)
                     file.seek(start)
-                self._pour(answer, file.write, start, start + total if total is not None else 0)
+                whole = _complete(answer) if start else 0
+                self._pour(answer, file.write, start, whole or (start + total if total is not None else 0))
                 file.flush()
                 os.fsync(file.fileno())
         except (TransportError, Stopped):
@@ -148,8 +152,10 @@ class HttpFile:
             return 0
         unit, _, place = answer.headers.get("content-range").strip().partition(" ")
         first = place.partition("-")[0]
-        here = self._begun()[0]
-        if answer.status != 206 or unit != "bytes" or not here or first != str(here):
+        here, validator = self._begun()
+        # A server that pays no heed to If-Range gives the rest of another file.
+        other = answer.headers.get("etag").strip() not in ("", validator)
+        if answer.status != 206 or unit != "bytes" or not here or first != str(here) or other:
             with suppress(OSError):
                 os.unlink(self._note)
             raise KezuriError.of(
@@ -172,6 +178,7 @@ class HttpFile:
             write(piece)
             start += len(piece)
             if start > _MOST:
+                self.forget()
                 raise KezuriError.of(f"{self._wanted.shown} has more than {_MOST} bytes, and no end")
             self._told(start, total)
             stall.check(len(piece), self._wanted.host)
@@ -188,6 +195,19 @@ class HttpFile:
                 hint="try again" if whole else "try again: it is fetched from its beginning then",
             )
         return _hashed(self._part)
+
+
+def _complete(answer: Answer) -> int:
+    """The size of the whole file that an answer with a part of it tells, 0 where it tells none: a server may send less
+    than the rest that it is asked for (RFC 9110 §15.3.7)."""
+    size = answer.headers.get("content-range").strip().rpartition("/")[2]
+    return int(size) if size.isascii() and size.isdigit() and len(size) < 20 else 0
+
+
+def _sendable(value: str) -> str:
+    """A header's value, empty where no request can have it: what we cannot ask with is not known."""
+    value = value.strip()
+    return value if value.isascii() and value.isprintable() and len(value) <= _LONGEST_HEADER else ""
 
 
 def _hashed(path: str) -> tuple[str, int]:

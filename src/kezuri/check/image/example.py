@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 
 from kezuri.anatomy.history import History
+from kezuri.check.image.blotting import blotted
 from kezuri.check.image.rule import ExampleLayer, ImageExample
-from kezuri.check.image.secret import blotted
 from kezuri.check.image.subject import Image
 from kezuri.layer.entry import Entry
 from kezuri.layer.placement import Placement

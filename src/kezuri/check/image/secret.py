@@ -1,7 +1,9 @@
 """Secrets by their form: what a private key begins with, and tokens that say themselves what they are."""
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 
@@ -136,21 +138,19 @@ def passwords_in_urls(data: bytes) -> Iterator[Secret]:
             yield Secret("a password in an address", found.start(1), found.end(1), "password-in-url")
 
 
+def apart(found: Iterable[Secret], known: Iterable[Secret]) -> list[Secret]:
+    """Those found that share no byte with one that is known."""
+    known = sorted(known, key=lambda secret: secret.start)
+    starts = [secret.start for secret in known]
+    ends = list(accumulate((secret.end for secret in known), max))
+
+    def is_new(secret: Secret) -> bool:
+        before = bisect_left(starts, secret.end)
+        return not before or ends[before - 1] <= secret.start
+
+    return [secret for secret in found if is_new(secret)]
+
+
 def _sample(token: bytes) -> bool:
     """Whether this is what documents have in the place of a secret."""
     return bool(re.search(_SAMPLES, token)) or len(set(token[-16:])) < 6
-
-
-def blotted(text: str, lines: bool = False) -> str:
-    """The text with every secret in it made unreadable; with `lines` it has as many lines as before."""
-    raw = text.encode("utf-8", "surrogateescape")
-    found = sorted((*secrets(raw), *passwords_in_urls(raw)), key=lambda secret: secret.start)
-    if not found:
-        return text
-    parts, at = [], 0
-    for secret in found:
-        if secret.start >= at:
-            kept = raw.count(b"\n", secret.start, secret.end) if lines else 0
-            parts += [raw[at : secret.start], b"*****", b"\n" * kept]
-            at = secret.end
-    return b"".join((*parts, raw[at:])).decode("utf-8", "surrogateescape")

@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from kezuri.anatomy.reading import Peek
 from kezuri.anatomy.walk import Item
-from kezuri.check.image.secret import Secret, secrets
+from kezuri.check.image.secret import Secret, apart, secrets
 from kezuri.check.image.subject import Gathering
 from kezuri.layer.entry import Entry
 
@@ -39,6 +39,7 @@ _ENV_SECRET: Final = re.compile(
     rb"[ \t]{0,40}=[ \t]{0,40}[\"']?([^\s\"'#$]{8,})",
     re.MULTILINE,
 )
+_IN_ENV_FILE: Final = "secret-in-env-file"
 _GOOGLE: Final = re.compile(rb"\"(?:refresh_token|private_key)\"\s*:\s*\"([^\"\s]{8,})")
 _REGISTRY: Final = ("", "a token for a package registry", "package-registry-token", _AUTH_TOKEN)
 _NETRC_FILE: Final = ("", "a password", "netrc-password", _NETRC)
@@ -111,20 +112,26 @@ def secret_of(path: str, data: bytes) -> str:
 
 
 def secrets_of(path: str, data: bytes) -> Iterator[Secret]:
-    """The secrets that a file holds: those that are where its name says they would be, then those of a known form."""
+    """The secrets that a file holds: those that are where its name says they would be, then those of a known form. In
+    an environment file those of a known form are called by it."""
     told: list[Secret] = []
     form = _form(path)
     if form is not None:
         what, kind, pattern = form
+        if kind == _IN_ENV_FILE:
+            told.extend(secrets(data))
+            yield from told
         for found in pattern.finditer(data):
-            if not _PLACEHOLDER.search(found[1]):
+            if not _PLACEHOLDER.search(found[1]) and not _overlaps(found.start(1), found.end(1), told):
                 told.append(Secret(what, found.start(1), found.end(1), kind))
                 yield told[-1]
     elif _auths(path) and _docker_auth(data):
         yield Secret("a password for a container registry", 0, 0, "container-registry-password")
-    for secret in secrets(data):
-        if not any(other.start < secret.end and secret.start < other.end for other in told):
-            yield secret
+    yield from apart(secrets(data), told)
+
+
+def _overlaps(start: int, end: int, told: Iterable[Secret]) -> bool:
+    return any(other.start < end and start < other.end for other in told)
 
 
 def _form(path: str) -> tuple[str, str, re.Pattern[bytes]] | None:
@@ -137,7 +144,7 @@ def _form(path: str) -> tuple[str, str, re.Pattern[bytes]] | None:
     if (name == ".env" or name.startswith(".env.")) and not name.endswith(
         (".example", ".sample", ".template", ".dist", ".test")
     ):
-        return "a secret in an environment file", "secret-in-env-file", _ENV_SECRET
+        return "a secret in an environment file", _IN_ENV_FILE, _ENV_SECRET
     return None
 
 

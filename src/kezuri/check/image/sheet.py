@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from kezuri.check.asking import Asking
+from kezuri.check.image.blotting import blotted
 from kezuri.check.image.linter import every_look, gather
 from kezuri.check.image.rule import ImageLook
 from kezuri.check.image.subject import Image
@@ -34,6 +35,8 @@ def check_image(
         image.text_of,
         lambda finding, one: finding.node is not None and silent(finding, finding.names, one.line),
     )
+    # What an image starts, or asks of itself, is quoted, and can be given a secret.
+    told = [each._replace(message=blotted(each.message)) for each in told]
     told.sort(key=_order)
     return Sheet(image.history.source, tuple(told), tuple(asking.defects), silenced)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from kezuri.anatomy.history import History, Line
 from kezuri.anatomy.reading import InMemory, Peek, read_all
 from kezuri.anatomy.walk import Item, walk
+from kezuri.check.image.blotting import blotted
 from kezuri.diagnostics import KezuriError
 from kezuri.layer.entry import Entry
 from kezuri.oci.config import ImageConfig
@@ -281,7 +282,7 @@ class Image:
     def maker(self, layer: int) -> str:
         """The instruction that made a layer, as a sentence names it."""
         line = self.line(layer)
-        return f"layer {layer + 1}" if line is None else abridged(line.text.removeprefix("# "))
+        return f"layer {layer + 1}" if line is None else abridged(blotted(line.text.removeprefix("# ")))
 
 
 def abridged(text: str, most: int = 60) -> str:

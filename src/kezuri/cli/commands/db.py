@@ -34,6 +34,7 @@ UPDATE = Command(
     ),
     operands="[SET...]",
     most=-1,
+    completes="origin",
     description="Without a SET those that are fetched by default, and those that the database has beside.\n"
     "Exit code 1 when one of them could not be fetched: it stays as it was.",
     holds=True,
@@ -71,6 +72,7 @@ RM = Command(
     operands="SET...",
     least=1,
     most=-1,
+    completes="data set",
     aliases=("db remove",),
 )
 _COLUMNS = {"Name": "DATA SET", "Entries": "ENTRIES", "Date": "DATE", "Current": "CURRENT", "Address": "ORIGIN"}

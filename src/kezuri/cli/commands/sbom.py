@@ -42,13 +42,10 @@ COMMAND = Command(
 def execute(invocation: Invocation) -> int:
     """Print the bill, or write it to a file."""
     from kezuri.app.sbom import BillRequest, bill
+    from kezuri.cli.values import output_file
 
     parsed, console = invocation.parsed, invocation.console
-    file = parsed.text("--output")
-    if file.partition("=")[0] in ("cyclonedx-json", "spdx-json", "syft-json", "syft-table", "table", "json"):
-        raise UsageError.because(
-            f"--output takes a file, not the form {file!r}", "use --format, and --output for the file"
-        )
+    file = output_file(parsed)
     subject, platform = parsed.operands[0], parsed.text("--platform")
     if parsed.flag("--attached"):
         from kezuri.app.attestations import attached_bill

@@ -49,6 +49,7 @@ COMMAND = Command(
             "repeated",
             "Leave out faults by what becomes of them: affected, fixed, will_not_fix, under_investigation",
             "STATUS",
+            ("affected", "fixed", "will_not_fix", "under_investigation"),
         ),
         Option(("--ignore-unfixed",), "flag", "Leave out faults that no version mends"),
         Option(
@@ -66,6 +67,7 @@ COMMAND = Command(
             "repeated",
             "Only packages of the distribution (os) or of languages (library)",
             "TYPE",
+            ("os", "library"),
         ),
         Option(("--platform",), "text", "Which platform's image", "OS/ARCH"),
         Option(("--quiet", "-q"), "flag", "Say nothing on standard error"),
@@ -74,9 +76,14 @@ COMMAND = Command(
             "repeated",
             "What to look for: vuln, secret, misconfig, licence (default the first three)",
             "NAME",
+            ("vuln", "secret", "misconfig", "licence"),
         ),
         Option(
-            ("--severity", "-s"), "repeated", "Only these severities: critical, high, medium, low, unknown", "LEVEL"
+            ("--severity", "-s"),
+            "repeated",
+            "Only these severities: critical, high, medium, low, unknown",
+            "LEVEL",
+            ("critical", "high", "medium", "low", "unknown"),
         ),
         Option(("--show-suppressed",), "flag", "List what is ignored, and why"),
         Option(("--since",), "text", "Count only what this image does not have", "IMAGE", completes="image"),
@@ -111,7 +118,9 @@ def execute(invocation: Invocation) -> int:
     from kezuri.app.scan import scan_with_bill
     from kezuri.cli import scan_request
     from kezuri.cli.html_page import foresee_page, scan_page
+    from kezuri.cli.values import output_file
 
+    scan_request.exit_code(invocation.parsed, "--exit-code")  # Where its value was forgotten, it has the image's name.
     word, subject = scan_request.subject(invocation.parsed)
     if word:
         _as_trivy(invocation)
@@ -119,6 +128,7 @@ def execute(invocation: Invocation) -> int:
     parsed = invocation.parsed
     code, ended = scan_request.exit_code(parsed, "--exit-code"), scan_request.exit_code(parsed, "--exit-on-eol")
     form = scan_request.form(parsed)
+    output_file(parsed)
     foresee_page(invocation, charts=False)
     scanned = scan_with_bill(invocation.settings, scan_request.request(parsed, subject, word))
     if not scan_page(invocation, scanned.report):
@@ -196,9 +206,10 @@ def _document(form: str, scanned: "Scanned", environ: "Mapping[str, str]") -> st
 
         return json_text(document(scanned.report, scanned.bill, at), 2)
     if form == "spdx-json":
-        from kezuri.sbom import spdx, wording
+        from kezuri.report.scan_words import cleaned
+        from kezuri.sbom import spdx
 
-        return wording.encoded(spdx.document(scanned.bill)).decode().rstrip("\n")
+        return json_text(cleaned(spdx.document(scanned.bill)), 2)
     from kezuri.report.scan_forms import data, written
 
     values = data(form, scanned.report, scanned.bill, at, environ)
