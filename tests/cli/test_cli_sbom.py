@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
+import threading
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
@@ -69,6 +73,17 @@ def test_json_is_as_its_schema_says(sbom: Any, tmp_path: Path) -> None:
         kept.write_bytes(damaged)
         assert sbom("--format=json", "--files", image)[1] == out
     assert sbom("--format=json", image)[1] != out
+
+
+def test_a_document_comes_through_a_pipe(sbom: Any, tmp_path: Path) -> None:
+    document = json.dumps({"bomFormat": "CycloneDX", "components": [{"type": "library", "purl": "pkg:npm/a@1"}]})
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(document,), daemon=True)
+    writer.start()
+    code, out, _ = sbom(f"{tmp_path}/pipe")
+    assert code == 0 and out.splitlines()[:2] == ["pipe", "1 packages: 1 npm"]
+    argv = (sys.executable, "-m", "kezuri", "--root", f"{tmp_path}/root", "sbom", "-")
+    assert "1 packages: 1 npm" in subprocess.run(argv, input=document, capture_output=True, text=True).stdout
 
 
 def test_what_is_kept_spares_reading_layers(sbom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
