@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
+import zlib
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
@@ -64,12 +66,13 @@ def test_json_is_as_its_schema_says(sbom: Any, tmp_path: Path) -> None:
     jsonschema.validate(document, SCHEMA)
     ssl, a = document["components"]
     assert code == 0 and document["distribution"]["id"] == "debian"
-    assert ssl["purl"] == "pkg:deb/debian/libssl3@3.0-1%2Bb1?arch=amd64&distro=debian-12"
+    assert ssl["purl"] == "pkg:deb/debian/libssl3@3.0-1%2Bb1?arch=amd64&distro=debian-12&upstream=openssl%403.0-1"
     assert (ssl["source"], ssl["sourceVersion"], ssl["layer"], a["layer"]) == ("openssl", "3.0-1", 1, 2)
     assert a["directories"] == ["app/node_modules/a"]
     assert sbom("--format=json", "--files", image)[1] == out
     (kept,) = (tmp_path / "root" / "listings").glob("bill-*")
-    for damaged in (b"", b"kezuri bill 1\n", kept.read_bytes()[:-9], b"kezuri bill 1\nx"):
+    deep = b"kezuri bill 1\n" + zlib.compress(b"[" * 200_000)
+    for damaged in (b"", b"kezuri bill 1\n", kept.read_bytes()[:-9], b"kezuri bill 1\nx", deep):
         kept.write_bytes(damaged)
         assert sbom("--format=json", "--files", image)[1] == out
     assert sbom("--format=json", image)[1] != out
@@ -84,6 +87,16 @@ def test_a_document_comes_through_a_pipe(sbom: Any, tmp_path: Path) -> None:
     assert code == 0 and out.splitlines()[:2] == ["pipe", "1 packages: 1 npm"]
     argv = (sys.executable, "-m", "kezuri", "--root", f"{tmp_path}/root", "sbom", "-")
     assert "1 packages: 1 npm" in subprocess.run(argv, input=document, capture_output=True, text=True).stdout
+
+
+def test_a_package_url_is_the_same_in_every_form(sbom: Any, tmp_path: Path) -> None:
+    elsewhere = b"\nPackage: nodejs\nStatus: install ok installed\nVersion: 20.1-1nodesource1\nArchitecture: amd64\n"
+    layer: ExampleLayer = {**LAYERS[0], "var/lib/dpkg/status": Made(STATUS + elsewhere)}
+    image = archive(tmp_path / "image.tar", (layer, LAYERS[1]))
+    own, others = (json.loads(sbom(f"--format={form}", image)[1])["components"] for form in ("json", "cyclonedx"))
+    told = [each["purl"] for each in own]
+    assert told == [each["purl"] for each in others if "purl" in each]
+    assert "pkg:deb/nodejs@20.1-1nodesource1?arch=amd64" in told  # Debian has not made it
 
 
 def test_what_is_kept_spares_reading_layers(sbom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +144,22 @@ def test_a_path_that_leads_nowhere_is_called_what_it_is(sbom: Any, tmp_path: Pat
             bill(Settings(f"{tmp_path}/root"), BillRequest(subject))
         assert caught.value.exit_code == 1
         assert call(("sbom", subject), console) == 1
+
+
+@pytest.mark.parametrize(
+    ("subject", "hint"),
+    [
+        ("registry:a.example/x", "did you mean docker://a.example/x?"),
+        ("oci-dir:/a/b", "did you mean oci:/a/b?"),
+        ("Dockerfile", "`kezuri check FILE` checks Dockerfiles"),
+    ],
+)
+def test_what_was_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subject: str, hint: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM a\n")
+    console = Console(io.StringIO(), (err := io.StringIO()), {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"})
+    assert call(("sbom", subject), console) == 2
+    assert hint in err.getvalue()
 
 
 def test_a_form_is_no_file(sbom: Any, tmp_path: Path) -> None:
@@ -237,3 +266,15 @@ def test_a_directory_that_is_no_root_is_a_project(sbom: Any, tmp_path: Path) -> 
     (project / "etc").mkdir()
     (project / "etc/os-release").write_text("ID=debian\n")
     assert [each["name"] for each in json.loads(sbom("--format=json", "project")[1])["components"]] == ["x"]
+
+
+def test_no_more_of_a_document_is_read_than_a_bill_can_have(sbom: Any, tmp_path: Path) -> None:
+    with open(tmp_path / "huge.json", "wb") as file:
+        file.truncate(600 << 20)
+    tracemalloc.start()
+    try:
+        code, _, err = sbom("sbom:huge.json")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert code == 2 and "larger than 80 MiB" in err and most < 200 << 20

@@ -111,7 +111,10 @@ class _Search:
         return False
 
     def hides(self, findings: LayerFindings) -> bool:
-        """Whether what a layer was read for is not shown."""
+        """Whether what a layer was read for is not shown: its record of packages, or its os-release where a higher
+        layer has the packages."""
+        if self.whole and any(not self.is_hidden(path) for path, _ in findings.releases):
+            return False
         return all(self.is_hidden(path) for path, _, _ in findings.whole)
 
     def add(self, findings: LayerFindings) -> None:
@@ -204,11 +207,6 @@ def _record(path: str, size: int, data: BinaryIO) -> tuple[Record, str]:
     record = parse(kind, path, size, Bytes(_bytes(data, size))) or Record(kind)
     bare = tuple(package._replace(files=(), directories=()) for package in record.packages)
     return record._replace(packages=bare), kind
-
-
-def _bound(records: int) -> None:
-    if records >= _MOST_RECORDS:
-        raise KezuriError.of(f"there are more than {_MOST_RECORDS:,} records of packages", exit_code=125)
 
 
 def _bytes(data: BinaryIO, size: int) -> bytes:

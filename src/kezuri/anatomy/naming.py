@@ -9,8 +9,8 @@ from kezuri.anatomy.records import LayerRecords
 from kezuri.anatomy.values import APPLICATION, NOBODY, Owner, OwnerKind
 from kezuri.anatomy.walk import Item
 from kezuri.linux.links import TooManyLinks, follow
-from kezuri.packages.inventory import ALWAYS, SYSTEM, Inventory
-from kezuri.packages.package import Package
+from kezuri.packages.inventory import ALWAYS, Inventory
+from kezuri.packages.package import SYSTEM, Package
 from kezuri.packages.runtimes import declared
 
 _LONGEST = 200

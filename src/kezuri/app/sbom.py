@@ -3,7 +3,7 @@
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.sbom.values import Bill
@@ -11,8 +11,6 @@ from kezuri.sbom.values import Bill
 if TYPE_CHECKING:
     from kezuri.app.anatomy import FoundImage
     from kezuri.app.session import Session
-
-_MOST_DOCUMENT: Final = 512 << 20
 
 
 class BillRequest(NamedTuple):
@@ -105,13 +103,13 @@ def placed(subject: str) -> str:
 
             raise KezuriError.of(f"there is no file or directory {subject}")
         return subject
-    from kezuri.store.archive_file import ArchiveFile, NoArchive
-
     if _begins_as_document(subject):
         return f"sbom:{subject}"
+    from kezuri.app.scan_subject import of_archive
+    from kezuri.store.archive_file import NoArchive
+
     try:
-        with ArchiveFile.open(subject) as archive:
-            return f"{'oci' if archive.size('manifest.json') is None else 'docker'}-archive:{subject}"
+        return of_archive(subject)
     except NoArchive:
         return f"sbom:{subject}"
 
@@ -131,16 +129,14 @@ def _begins_as_document(path: str) -> bool:
 
 def _of_document(path: str) -> Bill:
     from kezuri.diagnostics import KezuriError
-    from kezuri.sbom.reading import read
+    from kezuri.sbom.reading import MOST_BYTES, read
 
     try:
         with open("/dev/stdin" if path == "-" else path, "rb") as file:
-            data = file.read(_MOST_DOCUMENT + 1)
+            data = file.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise KezuriError.of(f"there is no file {path}") from error
     except OSError as error:
         raise KezuriError.of(f"cannot read {path!r}: {error.strerror}", exit_code=125) from error
-    if len(data) > _MOST_DOCUMENT:
-        raise KezuriError.of(f"{path!r} is too large for a bill", exit_code=125)
     found = read(data, path)
     return found if found.name else found._replace(name=os.path.basename(path))

@@ -13,7 +13,7 @@ from kezuri.layer.listing import Listing
 from kezuri.linux.refusal import abridged
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
-from kezuri.packages.inventory import SYSTEM
+from kezuri.packages.package import SYSTEM
 from kezuri.sbom.collecting import bill_of
 from kezuri.sbom.values import Bill
 from kezuri.tree.layers import DirectoryLayer
