@@ -161,3 +161,17 @@ def timed(settings: Settings, request: ScanRequest, bill: Bill) -> float:
     begun = perf_counter()
     scanned(settings, request, bill)
     return perf_counter() - begun
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "release", "name"),
+    [("Alpine", "v3.20", "alpine/v3.20"), ("Debian", "12", "debian"), ("npm", "", "osv/npm"), ("Alpine", "v3.1", "")],
+)
+def test_what_fetches_data_names_all_of_it(ecosystem: str, release: str, name: str) -> None:
+    from kezuri.advisories.origins import ORIGINS
+    from kezuri.app.advisories import belongs
+    from kezuri.app.scan import _source
+
+    assert _source(ecosystem, release) == name
+    sets = {origin.name for origin in ORIGINS if (ecosystem, release) in origin.ecosystems}
+    assert all(belongs(each, name) for each in sets)
