@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from kezuri.advisories.coordinates import Coordinates, Distribution, coordinates
 from kezuri.advisories.database import Database
+from kezuri.advisories.fields import MOST_NAME
 from kezuri.advisories.identity import one_of_each
 from kezuri.advisories.values import SEVERITIES, Advisory, Affected, Severity, Signal, Status
 from kezuri.packages.package import Package
@@ -108,6 +109,9 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
         return None
     if at.version == _NO_VERSION:
         return Unordered(at.scheme, "")
+    if len(at.version) > MOST_NAME:
+        # No advisory names one so long, and each of many would have to be held against it.
+        return Unordered(at.scheme, at.version)
     if at.scheme == "rpm":
         kept = tuple([each for each in affected.ranges if of_its_build(at.version, each)])
         if affected.ranges and not kept and not affected.versions:

@@ -199,6 +199,7 @@ def _faults(
             )
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
+    told += _halves(data)
     told += (remark.message for remark in age_remarks(settings, data, now))
     findings += of_ends(bill, lifecycles(), timestamp(int(now))[:10])
     return data
@@ -252,6 +253,19 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
         yield f"{', '.join(locked)} were not read: only what is installed is known"
     if not bill.components:
         yield f"{bill.name}: no packages were found, so nothing is known about it"
+
+
+def _halves(data: "Iterable[DataSet]") -> Iterable[str]:
+    """The repositories of a release of Alpine whose other one is there: each tells of its own packages only."""
+    names = {each.name for each in data}
+    for name in sorted(names):
+        release, _, repository = name.rpartition("/")
+        other = {"main": "community", "community": "main"}.get(repository, "")
+        if release.startswith("alpine/") and other and f"{release}/{other}" not in names:
+            yield (
+                f"the database has no data about a part of Alpine {release.removeprefix('alpine/')}: its repository "
+                f"{other} (data set {release}/{other})"
+            )
 
 
 def _source(ecosystem: str, release: str) -> str:
