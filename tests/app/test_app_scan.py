@@ -124,6 +124,16 @@ def test_only_what_is_new(machine: Machine) -> None:
     assert counting(machine.scan("--since", "app:1", "base:1")) == []
 
 
+def test_what_is_said_of_the_image_is_not_said_of_the_one_of_before(machine: Machine, tmp_path: Path) -> None:
+    machine.kezuri("copy", "-q", "base:1", f"docker-archive:{tmp_path}/before.tar:base:1")
+    words = ("--since", f"{tmp_path}/before.tar", "app:1")
+    assert counting(machine.scan(*words)) == ["CVE-2024-3", "CVE-2024-4", "CVE-2024-2"]
+    # `--base 2` can be no base of an image of one layer, and `image` calls no archive one.
+    assert counting(machine.scan("--base", "2", *words)) == ["CVE-2024-3", "CVE-2024-4", "CVE-2024-2"]
+    report = machine.kezuri("scan", "image", "--format", "table", *words)
+    assert "CVE-2024-1" not in report and "CVE-2024-2" in report
+
+
 def test_a_vex_document_beside_the_image(machine: Machine, tmp_path: Path) -> None:
     machine.kezuri("copy", "-q", "app:1", f"oci:{tmp_path}/layout:app")
     product = {"@id": "pkg:oci/app", "subcomponents": [{"@id": "pkg:npm/unmended@2.0.0"}]}
@@ -137,6 +147,10 @@ def test_a_vex_document_beside_the_image(machine: Machine, tmp_path: Path) -> No
         machine.kezuri("attach", image, "--artifact-type", "application/openvex+json", vex)
         assert "CVE-2024-4" in counting(machine.scan(image))
     assert counting(machine.scan("--vex", "attached", "app:1")) == ["CVE-2024-3", "CVE-2024-1", "CVE-2024-2"]
+    (tmp_path / "vex.json").write_text("{")
+    machine.kezuri("attach", "app:1", "--artifact-type", "application/openvex+json", f"{tmp_path}/vex.json")
+    report = machine.scan("--vex", "attached", "app:1")
+    assert "CVE-2024-4" not in counting(report) and "not a JSON document" in "".join(report["told"])
 
 
 def test_four_times_the_components_are_four_times_the_work(tmp_path: Path) -> None:

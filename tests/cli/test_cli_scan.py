@@ -244,6 +244,31 @@ def test_no_database_is_an_error(scan: Scan, tmp_path: Path) -> None:
     write(f"{tmp_path}/other.db", entry("GHSA-1", "x", "low", "")._replace(affected=(Affected("PyPI", "", "x"),)))
     code, out, err = scan("root", db="other.db")
     assert (code, out) == (2, "") and "no data about npm" in err
+
+
+def test_of_runtimes_those_are_told_that_no_data_is_about(scan: Scan, tmp_path: Path) -> None:
+    affected = Affected("runtime", "", "node", ((Event("introduced", "0"), Event("fixed", "9.0.0")),))
+    write(f"{tmp_path}/node.db", Entry(Advisory("CVE-1", "node"), (affected,)))
+    known = [
+        {"type": "application", "name": name, "version": "20.1.0", "purl": f"pkg:generic/{name}@20.1.0"}
+        for name in ("node", "ruby", "php")
+    ]
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": known}
+    (tmp_path / "bill.json").write_text(json.dumps(bill))
+    code, out, _ = scan("bill.json", "--format", "json", db="node.db")
+    told = [each for each in json.loads(out)["told"] if "runtimes" in each]
+    assert (code, told) == (0, ["the database has no data about runtimes themselves: php, ruby"])
+
+
+def test_packages_that_no_data_is_about_do_not_hide_that_others_have_none_of_the_faults(
+    scan: Scan, tmp_path: Path
+) -> None:
+    kinds = [{"type": "library", "name": f"a{n}", "version": "1", "purl": f"pkg:github/o/a{n}@1"} for n in range(9)]
+    sound = {"type": "library", "name": "sound", "version": "9", "purl": "pkg:npm/sound@9.0.0"}
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [*kinds, sound]}
+    (tmp_path / "bill.json").write_text(json.dumps(bill))
+    code, out, err = scan("bill.json")
+    assert code == 0 and "nothing was found that counts" in out and "no data about github" in out, err
     (tmp_path / "bad.db").write_bytes(b"x" * 5000)
     assert scan("root", db="bad.db")[0] == 2
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kezuri.advisories.coordinates import Distribution
-from kezuri.packages.package import Package
+from kezuri.packages.package import SYSTEM, Package
 from kezuri.sbom import purls
 
 
@@ -63,7 +63,7 @@ def test_packages_come_back() -> None:
         purl = purls.parse(purls.of_package(package, debian))
         assert purl is not None
         assert purls.package(purl) == package
-        of_system = package.ecosystem in purls.SYSTEM
+        of_system = package.ecosystem in SYSTEM
         assert purls.distribution(purl) == (debian if of_system else None)
 
 

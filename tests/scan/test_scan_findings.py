@@ -1,11 +1,13 @@
 """What the room `scan` makes of matches: findings, their order, and what there is to do."""
 
 import random
+import subprocess
 
 import pytest
 from tests.scan.scan_samples import BILL, COMPONENTS, fault, match
 
 from kezuri.advisories.values import Signal
+from kezuri.packages.package import Package
 from kezuri.scan.findings import asked, named, vulnerabilities
 from kezuri.scan.mending import mends, nearest_mending
 from kezuri.scan.news import without_known
@@ -110,6 +112,19 @@ def test_the_nearest_version_that_mends_all(installed: str, faults: list[tuple[s
     assert nearest_mending(compare, installed, faults) == version
 
 
+def test_hundreds_of_faults_that_the_same_releases_mend_cost_no_more_than_one() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def compare(one: str, other: str) -> int:
+        asked.append((one, other))
+        return numbers(one, other)
+
+    releases = [("2.4.4", "2.5.1"), ("2.6.0",), ("2.3.9", "2.7.1")]
+    alone = nearest_mending(compare, "2.3.0", releases)
+    once = len(asked)
+    assert (nearest_mending(compare, "2.3.0", releases * 300), len(asked)) == (alone, 2 * once)
+
+
 def test_remedies_say_where_each_is_mended() -> None:
     findings = ordered(
         [
@@ -182,6 +197,22 @@ def test_the_most_urgent_remedy_stands_first() -> None:
     assert told == [["CVE-2"], ["CVE-3"], ["CVE-5", "CVE-6"], ["CVE-4"], ["CVE-1"]]
     (unnamed,) = remedies(BILL._replace(base=""), [known])
     assert unnamed.order == "build on a newer build of its base image: kezuri build --pull"
+
+
+def test_orders_are_what_a_shell_takes() -> None:
+    orders = {}
+    for kind, name, fixed in (
+        ("npm", "@a/b", "4.17.21"), ("pypi", "a", "2.0"), ("cargo", "a", "2.0.0"), ("golang", "example.org/a", "1.2.0"),
+        ("gem", "rails", "7.0.8.1"), ("composer", "a/b", "2.1"), ("nuget", "A.B", "2.0"), ("maven", "org.a:b", "1.10"),
+        ("golang", "stdlib", "1.22.1"), ("generic", "ruby", "3.3.1"), ("hex", "a", "1.0"),
+    ):  # fmt: skip
+        bill = BILL._replace(components=(COMPONENTS[2]._replace(package=Package(kind, name, "0.1")),))
+        finding = fault("CVE-1", "high", 0, (fixed,))._replace(name=name, installed="0.1", layer=2)
+        orders[kind, name] = remedies(bill, [finding])[0].order
+    assert orders["gem", "rails"] == "bundle update rails --conservative  # to 7.0.8.1"
+    assert orders["maven", "org.a:b"] == "bring org.a:b to 1.10"
+    assert orders["golang", "stdlib"] == "build with Go 1.22.1"
+    subprocess.run(("sh", "-n"), input="\n".join(orders.values()).encode(), check=True)
 
 
 def test_names_of_packages_are_no_commands() -> None:

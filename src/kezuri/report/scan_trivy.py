@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from kezuri.diagnostics import visible
+from kezuri.packages.package import SYSTEM
 from kezuri.report.scan_snapshot import kind_of
 from kezuri.report.scan_words import about, clipped, counting, links, page, solution
-from kezuri.sbom.purls import SYSTEM, of_package
+from kezuri.sbom.purls import of_package
 from kezuri.sbom.values import Bill, Component
 from kezuri.scan.values import Finding, Report
 

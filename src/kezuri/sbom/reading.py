@@ -15,12 +15,6 @@ MOST_VALUES: Final = 3_000_000
 bill of an image of 840 MB with all its files (Syft's) has less than a tenth of it."""
 _WRAPPED: Final = 4
 """How deep a document may be within others: a statement within an envelope is the second."""
-_WORDS: Final = (
-    (b"bomFormat", b"CycloneDX"),
-    (b"spdxVersion", b"SPDX-2."),
-    (b"_type", b"https://in-toto.io/Statement/"),
-    (b"payloadType", b"application/vnd.in-toto+json"),
-)
 _WHAT_FILES: Final = (
     "what can be named is an SBOM (CycloneDX, SPDX), an archive of an image, or a directory; "
     "`kezuri check FILE` checks Dockerfiles"
@@ -47,12 +41,6 @@ def read(data: bytes, where: str) -> Bill:
             break
         document = inner
     raise _unknown(document, where)
-
-
-def is_bill(data: bytes) -> bool:
-    """Whether bytes look like such a document: an object of JSON with the words of one."""
-    start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return start.startswith(b"{") and any(all(word in data for word in words) for words in _WORDS)
 
 
 def values_in(data: bytes) -> int:
