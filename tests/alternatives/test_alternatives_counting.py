@@ -31,6 +31,8 @@ def contents(*packages: Package, distribution: Distribution = DEBIAN) -> Content
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     unmended = fault("CVE-2026-3", "Debian", "12", "zlib", "", "low")
+    nobody_knows = fault("CVE-2026-6", "Debian", "12", "openssl", "", "critical")
+    notice = fault("CVE-2026-7", "Debian", "12", "openssl", "", "critical")
     return database(
         tmp_path / "advisories.db",
         fault("CVE-2026-1", "Debian", "12", "openssl", "3.0-2", "high"),
@@ -38,7 +40,10 @@ def path(tmp_path: Path) -> str:
         unmended._replace(affected=(unmended.affected[0]._replace(status="wont-fix"),)),
         fault("CVE-2026-4", "runtime", "", "node", "20.2.0", "critical"),
         fault("CVE-2026-5", "Debian", "12", "unknown-to-it", "", "unknown"),
+        nobody_knows._replace(affected=(nobody_knows.affected[0]._replace(status="undetermined"),)),
+        notice._replace(advisory=notice.advisory._replace(kind="unmaintained")),
         Signal("CVE-2026-1", "2026-08-02"),
+        Signal("CVE-2026-3", chance=0.5),
     )
 
 
@@ -101,4 +106,5 @@ def test_ends_of_distribution_and_runtimes() -> None:
         ("2026-07-11", True, False),
         ("2026-04-30", True, True),
     ]
-    assert not ends(contents(distribution=Distribution("plan9", "4")), lifecycles(), "2026-11-28")
+    for nothing in (Distribution("plan9", "4"), Distribution("wolfi", "20230201")):
+        assert not ends(contents(distribution=nothing), lifecycles(), "2026-11-28")

@@ -96,6 +96,7 @@ def test_the_table_as_markdown_and_json() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_json_is_as_its_schema_says() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((Path(__file__).parents[2] / "docs" / "base.schema.json").read_text())
