@@ -1,6 +1,7 @@
 """What to do about findings, as orders that a person can follow: which of them go by it, and which stay."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from kezuri.advisories.coordinates import scheme_of
 from kezuri.packages.package import SYSTEM, Package
@@ -148,15 +149,14 @@ def _update(ecosystem: str, findings: Sequence[Finding]) -> str:
 
 
 def version_that_mends(ecosystem: str, findings: Sequence[Finding]) -> str:
-    """The nearest version that mends all these findings, which are about one package; the latest of those that mend
-    one, where their versions cannot be compared."""
+    """The nearest version that mends all these findings, which are about one package: of all versions, where the one
+    that is installed cannot be compared, and the last in the order of letters, where those that mend cannot be."""
     each = [finding.fixed for finding in findings]
-    installed = findings[0].installed
     compare = comparison(scheme_of(ecosystem))
-    try:
-        return nearest_mending(compare, installed, each)
-    except Unordered:
-        return max(fixed[0] for fixed in each)
+    for installed in (findings[0].installed, ""):
+        with suppress(Unordered):
+            return nearest_mending(compare, installed, each)
+    return max(fixed[0] for fixed in each)
 
 
 def _is_plain(text: str) -> bool:
