@@ -177,6 +177,10 @@ def test_a_path_with_everything_that_an_address_reads_otherwise(tmp_path: Path) 
         "UPDATE affected SET advisory = 99",
         "UPDATE advisory SET rest = '{}'",
         "UPDATE advisory SET score = 'much'",
+        "UPDATE advisory SET score = 9e999",
+        "UPDATE advisory SET rest = '[[1], \"\", [], []]'",
+        "UPDATE advisory SET rest = '[[], {}, [], []]'",
+        "UPDATE affected SET versions = '[1]'",
         "UPDATE data SET entries = 'many'",
     ],
 )

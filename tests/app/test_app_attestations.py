@@ -169,6 +169,7 @@ def _provenance(workshop: Workshop, place: str) -> list[dict[str, Any]]:
         return [json.loads(each.data) for each in attached(session, read_place(place), (PROVENANCE,))]
 
 
+@pytest.mark.usefixtures("entered")
 def test_how_it_was_built(workshop: Workshop) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Files)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

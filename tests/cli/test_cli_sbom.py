@@ -114,6 +114,22 @@ def test_a_path_that_leads_nowhere_is_called_what_it_is(sbom: Any, tmp_path: Pat
         assert call(("sbom", subject), console) == 1
 
 
+@pytest.mark.parametrize(
+    ("subject", "hint"),
+    [
+        ("registry:a.example/x", "did you mean docker://a.example/x?"),
+        ("oci-dir:/a/b", "did you mean oci:/a/b?"),
+        ("Dockerfile", "`kezuri check FILE` checks Dockerfiles"),
+    ],
+)
+def test_what_was_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subject: str, hint: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM a\n")
+    console = Console(io.StringIO(), (err := io.StringIO()), {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"})
+    assert call(("sbom", subject), console) == 2
+    assert hint in err.getvalue()
+
+
 def test_a_form_is_no_file(sbom: Any, tmp_path: Path) -> None:
     console = Console(io.StringIO(), io.StringIO(), {"HOME": f"{tmp_path}", "KEZURI_ROOT": f"{tmp_path}/root"})
     for command in ("sbom", "scan"):

@@ -168,9 +168,17 @@ def test_filters(scan: Scan) -> None:
     assert faults(scan, "--skip-files", "**/package.json") == []
 
 
+def test_only_kev_without_its_data_is_no_zero(scan: Scan, tmp_path: Path) -> None:
+    write(f"{tmp_path}/b.db", entry("GHSA-1", "lodash", "high", "4.17.21"), fetched="2026-11-21T00:00:00Z")
+    assert scan("root", "--scanners", "vuln", db="b.db")[0] == 0
+    code, out, err = scan("root", "--scanners", "vuln", "--only-kev", db="b.db")
+    assert (code, out) == (2, "") and "no data about what is known to be exploited" in err and "db update kev" in err
+
+
 def test_faults_that_nobody_rates_are_not_left_out_in_silence(scan: Scan, tmp_path: Path) -> None:
     rated, unrated = entry("GHSA-1", "lodash", "high", ""), entry("GHSA-2", "minimist", "unknown", "2")
-    write(f"{tmp_path}/b.db", rated, unrated, fetched="2026-11-21T00:00:00Z")
+    exploited = Signal("CVE-2000-1", "2024-02-01")
+    write(f"{tmp_path}/b.db", rated, unrated, exploited, fetched="2026-11-21T00:00:00Z")
     said = "faults that were left out because nobody says how severe they are (--severity unknown): 1"
     for words, code, wanted in (
         (("--severity", "critical,high"), 0, True),

@@ -55,21 +55,27 @@ def test_findings_of_matches() -> None:
 
 
 def test_the_most_urgent_stands_first() -> None:
-    exploited_low = fault("CVE-1", "low", signal=Signal("CVE-1", "2024-01-01"))
-    ransomware = fault("CVE-2", "medium", signal=Signal("CVE-2", "2024-01-01", True))
-    likely = fault("CVE-3", "high", signal=Signal("CVE-3", chance=0.5))
-    likely_low = fault("CVE-4", "low", signal=Signal("CVE-4", chance=0.9))
-    critical = fault("CVE-5", "critical")
-    high = fault("CVE-6", "high", signal=Signal("CVE-6", chance=0.01))
-    low = fault("CVE-7", "low")
-    ignored = fault("CVE-8", "critical")._replace(ignored="why")
-    wanted = [ransomware, exploited_low, likely, critical, high, likely_low, low, ignored]
+    wanted = [
+        fault("CVE-1", "low", signal=Signal("CVE-1", "2024-01-01", True)),
+        fault("CVE-2", "high", signal=Signal("CVE-2", "2024-01-01")),
+        fault("CVE-3", "low", signal=Signal("CVE-3", "2024-01-01", chance=0.5)),
+        fault("CVE-4", "high", signal=Signal("CVE-4", chance=0.1)),
+        fault("CVE-5", "critical", signal=Signal("CVE-5", chance=0.09)),
+        fault("CVE-6", "critical"),
+        fault("CVE-7", "high", signal=Signal("CVE-7", chance=0.01)),
+        fault("CVE-8", "medium", signal=Signal("CVE-8", chance=0.9)),
+        fault("CVE-9", "low")._replace(score=3.1),
+        fault("CVE-A", "low", fixed=("4.18.0",))._replace(score=3.0),
+        fault("CVE-B", "low")._replace(score=3.0),
+        fault("CVE-C", "critical")._replace(ignored="why"),
+    ]
     for seed in range(5):
         mixed = wanted[:]
         random.Random(seed).shuffle(mixed)
         assert [each.id for each in ordered(mixed)] == [each.id for each in wanted]
-    assert counts(wanted) == {"critical": 1, "high": 2, "medium": 1, "low": 3, "unknown": 0}
-    assert exploited(wanted) == 2
+    assert counts(wanted) == {"critical": 2, "high": 3, "medium": 1, "low": 5, "unknown": 0}
+    assert exploited(wanted) == 3
+    assert exploited([wanted[0]._replace(ignored="why")]) == 0
 
 
 @pytest.mark.parametrize(
@@ -106,6 +112,19 @@ def test_the_nearest_version_that_mends_all(installed: str, faults: list[tuple[s
     assert nearest_mending(compare, installed, faults) == version
 
 
+def test_hundreds_of_faults_that_the_same_releases_mend_cost_no_more_than_one() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def compare(one: str, other: str) -> int:
+        asked.append((one, other))
+        return numbers(one, other)
+
+    releases = [("2.4.4", "2.5.1"), ("2.6.0",), ("2.3.9", "2.7.1")]
+    alone = nearest_mending(compare, "2.3.0", releases)
+    once = len(asked)
+    assert (nearest_mending(compare, "2.3.0", releases * 300), len(asked)) == (alone, 2 * once)
+
+
 def test_remedies_say_where_each_is_mended() -> None:
     findings = ordered(
         [
@@ -132,22 +151,6 @@ def test_remedies_say_where_each_is_mended() -> None:
         ),
     ]
     assert told[-1] == ("none", "", ["CVE-2"])
-
-
-def test_orders_are_what_a_shell_takes() -> None:
-    orders = {}
-    for kind, name, fixed in (
-        ("npm", "@a/b", "4.17.21"), ("pypi", "a", "2.0"), ("cargo", "a", "2.0.0"), ("golang", "example.org/a", "1.2.0"),
-        ("gem", "rails", "7.0.8.1"), ("composer", "a/b", "2.1"), ("nuget", "A.B", "2.0"), ("maven", "org.a:b", "1.10"),
-        ("golang", "stdlib", "1.22.1"), ("generic", "ruby", "3.3.1"), ("hex", "a", "1.0"),
-    ):  # fmt: skip
-        bill = BILL._replace(components=(COMPONENTS[2]._replace(package=Package(kind, name, "0.1")),))
-        finding = fault("CVE-1", "high", 0, (fixed,))._replace(name=name, installed="0.1", layer=2)
-        orders[kind, name] = remedies(bill, [finding])[0].order
-    assert orders["gem", "rails"] == "bundle update rails --conservative  # to 7.0.8.1"
-    assert orders["maven", "org.a:b"] == "bring org.a:b to 1.10"
-    assert orders["golang", "stdlib"] == "build with Go 1.22.1"
-    subprocess.run(("sh", "-n"), input="\n".join(orders.values()).encode(), check=True)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +197,22 @@ def test_the_most_urgent_remedy_stands_first() -> None:
     assert told == [["CVE-2"], ["CVE-3"], ["CVE-5", "CVE-6"], ["CVE-4"], ["CVE-1"]]
     (unnamed,) = remedies(BILL._replace(base=""), [known])
     assert unnamed.order == "build on a newer build of its base image: kezuri build --pull"
+
+
+def test_orders_are_what_a_shell_takes() -> None:
+    orders = {}
+    for kind, name, fixed in (
+        ("npm", "@a/b", "4.17.21"), ("pypi", "a", "2.0"), ("cargo", "a", "2.0.0"), ("golang", "example.org/a", "1.2.0"),
+        ("gem", "rails", "7.0.8.1"), ("composer", "a/b", "2.1"), ("nuget", "A.B", "2.0"), ("maven", "org.a:b", "1.10"),
+        ("golang", "stdlib", "1.22.1"), ("generic", "ruby", "3.3.1"), ("hex", "a", "1.0"),
+    ):  # fmt: skip
+        bill = BILL._replace(components=(COMPONENTS[2]._replace(package=Package(kind, name, "0.1")),))
+        finding = fault("CVE-1", "high", 0, (fixed,))._replace(name=name, installed="0.1", layer=2)
+        orders[kind, name] = remedies(bill, [finding])[0].order
+    assert orders["gem", "rails"] == "bundle update rails --conservative  # to 7.0.8.1"
+    assert orders["maven", "org.a:b"] == "bring org.a:b to 1.10"
+    assert orders["golang", "stdlib"] == "build with Go 1.22.1"
+    subprocess.run(("sh", "-n"), input="\n".join(orders.values()).encode(), check=True)
 
 
 def test_names_of_packages_are_no_commands() -> None:

@@ -76,6 +76,31 @@ def test_every_form_is_found_in_files_and_in_the_environment_and_never_shown(kin
     assert found({"app/settings": Made(sample.encode())}) == []
 
 
+@pytest.mark.parametrize(
+    "text", ['{"secretAccessKey" : "%s"}', "SecretAccessKey:\n  %s\n", "aws_secret_access_key => %s"]
+)
+def test_a_mark_may_stand_apart_from_what_it_marks(text: str) -> None:
+    (told,) = secret.secrets((text % (MIXED + MIXED)[:40]).encode())
+    assert told.kind == "aws-secret-access-key"
+
+
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [
+        ("postgres://app:Tr0ub4dor@db/x", "Tr0ub4dor"),
+        ("see (https://app:Tr0ub4dor@db)", "Tr0ub4dor"),
+        ("amqp+x.y-1://:Tr0ub4dor@db", "Tr0ub4dor"),
+        ("x://app:Tr0ub4dor@db", ""),
+        ("9://app:Tr0ub4dor@db", ""),
+        ("://app:Tr0ub4dor@db", ""),
+        ("https://app:short@db", ""),
+    ],
+)
+def test_passwords_are_those_of_whole_addresses(address: str, password: str) -> None:
+    told = [address[each.start : each.end] for each in secret.passwords_in_urls(address.encode())]
+    assert told == [password] * bool(password)
+
+
 def test_ignore_files_name_them_as_trivy_does() -> None:
     (told,) = found(Env=[f"A={TOKENS['github-token']}"])
     assert "github-pat" in told.aliases

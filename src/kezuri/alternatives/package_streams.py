@@ -111,7 +111,10 @@ class _Search:
         return False
 
     def hides(self, findings: LayerFindings) -> bool:
-        """Whether what a layer was read for is not shown."""
+        """Whether what a layer was read for is not shown: its record of packages, or its os-release where a higher
+        layer has the packages."""
+        if self.whole and any(not self.is_hidden(path) for path, _ in findings.releases):
+            return False
         return all(self.is_hidden(path) for path, _, _ in findings.whole)
 
     def add(self, findings: LayerFindings) -> None:

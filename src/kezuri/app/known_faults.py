@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kezuri.advisories.values import SEVERITIES
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 
@@ -79,6 +78,7 @@ def known_faults(settings: Settings, subject: "BillRequest") -> KnownFaults:
     """The faults that are known of an image, wherever it is. KezuriError where it cannot be read, there is no database,
     or that has no data about anything that the image consists of: then a zero would say nothing."""
     from kezuri.advisories.matching import match
+    from kezuri.advisories.values import SEVERITIES
     from kezuri.app.advisories import opened_database
     from kezuri.app.sbom import bill
     from kezuri.scan.findings import asked, vulnerabilities

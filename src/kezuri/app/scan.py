@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SCANNERS = ("vuln", "secret", "misconfig", "licence")
 STATUSES = ("fixed", "affected", "will_not_fix", "under_investigation")
 """Trivy's words for what becomes of a fault."""
+_EXPLOITED = "kev"
+"""The data set that tells what is known to be exploited."""
 _MOST_NAMED = 3
 
 
@@ -189,6 +191,12 @@ def _faults(
         data = tuple(each for each in database.data() if not each.ecosystems or places.intersection(each.ecosystems))
     if demanding:
         _prove_covered(bill, matched)
+        if request.only_exploited and not any(each.name == _EXPLOITED for each in data):
+            raise KezuriError.of(
+                "--only-kev: the database of advisories has no data about what is known to be exploited",
+                hint=f"kezuri db update {_EXPLOITED} fetches it, kezuri db import FILE brings it along",
+                exit_code=2,
+            )
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
     told += _halves(data)

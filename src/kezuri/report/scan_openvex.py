@@ -74,8 +74,6 @@ def _said(finding: Finding) -> dict[str, str]:
             "status": "not_affected",
             "impact_statement": visible(finding.ignored or finding.note) or "not affected",
         }
-    if finding.status == "undetermined":
-        return {"status": "under_investigation"}
     if finding.ignored:
         status, why = let_pass(finding)
         if status == "not_affected":
@@ -84,4 +82,6 @@ def _said(finding: Finding) -> dict[str, str]:
         if status == "fixed":
             return {"status": status, "status_notes": why}
         return {"status": "affected", "action_statement": f"accepted: {why}"}
+    if finding.status == "undetermined":
+        return {"status": "under_investigation"}
     return {"status": "affected", "action_statement": solution(finding)}

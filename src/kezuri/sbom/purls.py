@@ -76,7 +76,7 @@ def package(purl: PackageURL) -> Package:
     if kind in SYSTEM:
         space = ""
         source, _, source_version = purl.qualifier("upstream").partition("@")
-    if kind == "rpm" and (epoch := purl.qualifier("epoch")) and ":" not in version:
+    if kind in ("deb", "rpm") and (epoch := purl.qualifier("epoch")) and ":" not in version:
         version = f"{epoch}:{version}"
     if kind == "pypi":
         name = re.sub(r"[-_.]+", "-", name).lower()

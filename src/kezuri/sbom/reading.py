@@ -15,6 +15,10 @@ MOST_VALUES: Final = 3_000_000
 bill of an image of 840 MB with all its files (Syft's) has less than a tenth of it."""
 _WRAPPED: Final = 4
 """How deep a document may be within others: a statement within an envelope is the second."""
+_WHAT_FILES: Final = (
+    "what can be named is an SBOM (CycloneDX, SPDX), an archive of an image, or a directory; "
+    "`kezuri check FILE` checks Dockerfiles"
+)
 _AS_JSON: Final = "write it in JSON: both forms have it, and every tool that writes them does, too"
 
 
@@ -60,7 +64,7 @@ def _document(data: bytes, where: str) -> dict[str, Any]:
         raise KezuriError.of(f"{where}: nested too deep for a bill", exit_code=2) from None
     except ValueError as error:
         why = str(error)[:100]
-        raise KezuriError.of(f"{where}: not a JSON document: {why}", exit_code=2) from None
+        raise KezuriError.of(f"{where}: not a JSON document: {why}", hint=_WHAT_FILES, exit_code=2) from None
     if not isinstance(document, dict):
         raise KezuriError.of(f"{where}: not an object of JSON: no CycloneDX and no SPDX document", exit_code=2)
     return document
