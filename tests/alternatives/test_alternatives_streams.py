@@ -172,6 +172,14 @@ def test_lies_are_told_or_refused() -> None:
     assert packages == [] and "could not be read as a database of rpm" in told[0]
 
 
+def test_a_layer_that_is_encrypted_is_called_so() -> None:
+    closed = Reading([("var/lib/dpkg/status", BASE_FILES)], [("app/main.js", "1")])
+    closed.layers[1] = closed.layers[1]._replace(media_type=f"{LAYER_GZIP}+encrypted")
+    with pytest.raises(KezuriError, match="is encrypted"):
+        closed.found()
+    assert closed.opened == []
+
+
 def test_versions_of_base_files_that_are_not_debians_own_tell_nothing() -> None:
     for version in ("13ubuntu10", "1:2024.2.0", "12.4+rpi1", "x", ""):
         assert told_by([Package("deb", "base-files", version)]) is None

@@ -147,6 +147,10 @@ def test_a_vex_document_beside_the_image(machine: Machine, tmp_path: Path) -> No
         machine.kezuri("attach", image, "--artifact-type", "application/openvex+json", vex)
         assert "CVE-2024-4" in counting(machine.scan(image))
     assert counting(machine.scan("--vex", "attached", "app:1")) == ["CVE-2024-3", "CVE-2024-1", "CVE-2024-2"]
+    (tmp_path / "vex.json").write_text("{")
+    machine.kezuri("attach", "app:1", "--artifact-type", "application/openvex+json", f"{tmp_path}/vex.json")
+    report = machine.scan("--vex", "attached", "app:1")
+    assert "CVE-2024-4" not in counting(report) and "not a JSON document" in "".join(report["told"])
 
 
 def test_four_times_the_components_are_four_times_the_work(tmp_path: Path) -> None:

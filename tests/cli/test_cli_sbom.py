@@ -2,14 +2,20 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
+import threading
 import tracemalloc
 import zlib
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.test_cli_analyze import archive
 
+from kezuri.anatomy.reading import OnDisk
 from kezuri.app.request import Settings
 from kezuri.app.sbom import BillRequest, bill
 from kezuri.app.sbom_directory import RootDirectory
@@ -82,11 +88,37 @@ def test_a_package_url_is_the_same_in_every_form(sbom: Any, tmp_path: Path) -> N
     assert "pkg:deb/nodejs@20.1-1nodesource1?arch=amd64" in told  # Debian has not made it
 
 
+def test_a_document_comes_through_a_pipe(sbom: Any, tmp_path: Path) -> None:
+    document = json.dumps({"bomFormat": "CycloneDX", "components": [{"type": "library", "purl": "pkg:npm/a@1"}]})
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(document,), daemon=True)
+    writer.start()
+    code, out, _ = sbom(f"{tmp_path}/pipe")
+    assert code == 0 and out.splitlines()[:2] == ["pipe", "1 packages: 1 npm"]
+    argv = (sys.executable, "-m", "kezuri", "--root", f"{tmp_path}/root", "sbom", "-")
+    assert "1 packages: 1 npm" in subprocess.run(argv, input=document, capture_output=True, text=True).stdout
+
+
 def test_what_is_kept_spares_reading_layers(sbom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = archive(tmp_path / "image.tar", LAYERS)
     first = sbom(image)
     monkeypatch.setattr("kezuri.app.anatomy_layers.of_distant", None)
     assert sbom(image) == first
+
+
+def test_what_a_full_disk_hindered_is_looked_at_again(
+    sbom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program: ExampleLayer = {"app/program": Made(b"\x7fELF" + b"x" * 300_000, 0o755)}
+    image = archive(tmp_path / "image.tar", (*LAYERS, program))
+    with monkeypatch.context() as full:
+        full.setattr("kezuri.anatomy.reading.PassingBy.at", _no_space)
+        assert "No space left on device" in sbom(image)[2]
+    assert sbom(image)[2] == ""
+
+
+def _no_space(self: object, offset: int, size: int) -> bytes:
+    raise OSError(ENOSPC, "No space left on device")
 
 
 def test_directories_and_documents_have_bills_too(sbom: Any, tmp_path: Path) -> None:
@@ -175,6 +207,34 @@ def test_a_directory_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     layer = RootDirectory(f"{tmp_path}/rootfs")
     assert [sorted(name for name, _ in layer.scan(path)) for path in ("", "a", "gone")] == [["a", "var"], ["b"], []]
     assert layer.unread == ["gone"]
+
+
+def test_files_that_go_away_meanwhile_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        package = tmp_path / "root" / "node_modules" / name / "package.json"
+        package.parent.mkdir(parents=True)
+        package.write_text(json.dumps({"name": name, "version": "1"}))
+    opened = OnDisk.__init__
+
+    def late(self: OnDisk, path: str) -> None:
+        if "/a/" not in path:
+            Path(path).unlink()
+        opened(self, path)
+
+    monkeypatch.setattr(OnDisk, "__init__", late)
+    found = bill(Settings(f"{tmp_path}/store"), BillRequest(f"dir:{tmp_path}/root"))
+    assert [each.package.name for each in found.components] == ["a"]
+    assert found.told == ("files that went away while they were looked at: 2",)
+
+
+@pytest.mark.parametrize(("file", "text"), [("oci-layout", "{}"), ("version", "Directory Transport Version: 1.1\n")])
+def test_a_directory_that_has_an_image_in_parts_is_no_root_without_packages(
+    sbom: Any, tmp_path: Path, file: str, text: str
+) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / file).write_text(text)
+    code, out, err = sbom("dir:parts")
+    assert (code, out) == (125, "") and "an image in parts" in err and ("oci:parts" in err) == (file == "oci-layout")
 
 
 @pytest.mark.parametrize("argv", [("dir:none",), ("sbom:none",), ("none",), ("-o", "spdx-json", "rootfs")])

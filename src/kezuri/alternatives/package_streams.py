@@ -162,6 +162,8 @@ def read_layer(layer: Descriptor, opened: Opener, to_end: bool = False) -> Layer
     hidden: dict[str, None] = {}
     links: list[str] = []
     where, cut = f"layer {layer.digest}", False
+    if layer.media_type.endswith("+encrypted"):
+        raise KezuriError.of(f"{where} is encrypted", exit_code=125)
     with opened(layer) as stream:
         for entry, data in read_tar(cast(BinaryIO, Decompressed(stream, where)), where):
             path = entry.path

@@ -18,7 +18,8 @@ Source = Literal["layers", "sbom", "kept"]
 
 class Contents(NamedTuple):
     """What is in an image, as far as its distribution's records and the variables of its config tell. `read` is how
-    many bytes came over the network for it, of `size` that its layers have."""
+    many bytes came over the network for it, of `size` that its layers have. `digest` is empty where it is a part of an
+    image that has none of its own here."""
 
     digest: str
     created: str

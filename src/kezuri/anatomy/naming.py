@@ -110,7 +110,7 @@ def recorded_names(
                 wanted.append(item)
                 spans.append((entry.path, number, item.hidden if item.hidden >= 0 else ALWAYS))
     told: list[str] = []
-    damaged = False
+    damaged = not all(records.whole for records in reading)
 
     def unread(item: Item | None, why: str) -> None:
         nonlocal damaged

@@ -101,6 +101,11 @@ class _Advising:
         image = subject.image if subject.image is not None else found
         assert image is not None
         row = self._row(subject.base or subject.name, "same", image, subject.layers)
+        known = bool(subject.base) or subject.layers >= 0
+        if row.contents is not None and subject.image is not None and known and subject.layers != len(image.layers):
+            # The digest is that of the image on top of it.
+            digest = newest.digest if newest is not None and refresh == "current" else ""
+            row = row._replace(contents=row.contents._replace(digest=digest))
         newer = None
         if refresh == "newer" and newest is not None:
             newer = self._row(newest.name, "same", newest)

@@ -1,6 +1,7 @@
 """`kezuri sbom`: the bill of an image wherever it is, of a directory, or of a document that was written before."""
 
 import os
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 class BillRequest(NamedTuple):
     """What a bill is wanted of: `subject` is an image as `kezuri ls` finds it, `dir:PATH` a root directory, `sbom:PATH`
-    a CycloneDX or SPDX document, or the path of any of them that is there; a bare word is looked for in the store
-    first. `platform` and `base` are as in `app.anatomy.Named`. With `image` it is one, whatever has its name here."""
+    a CycloneDX or SPDX document (`-` is standard input), or the path of any of them that is there; a bare word is
+    looked for in the store first. `platform` and `base` are as in `app.anatomy.Named`. With `image` it is one, whatever
+    has its name here."""
 
     subject: str
     platform: str = ""
@@ -94,6 +96,8 @@ def placed(subject: str) -> str:
     if os.path.isdir(subject):
         return f"{'oci' if os.path.isfile(os.path.join(subject, 'oci-layout')) else 'dir'}:{subject}"
     if not os.path.isfile(subject):
+        if subject == "-" or _is_pipe(subject):
+            return f"sbom:{subject}"
         if subject.startswith(("/", "./", "../")) and not os.path.exists(subject):
             from kezuri.diagnostics import KezuriError
 
@@ -110,6 +114,13 @@ def placed(subject: str) -> str:
         return f"sbom:{subject}"
 
 
+def _is_pipe(path: str) -> bool:
+    """Whether a path is what another program writes into: `kezuri scan <(…)`, `… | kezuri scan /dev/stdin`."""
+    with suppress(OSError, ValueError):
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    return False
+
+
 def _begins_as_document(path: str) -> bool:
     with suppress(OSError), open(path, "rb") as file:
         return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<", b"")
@@ -121,10 +132,11 @@ def _of_document(path: str) -> Bill:
     from kezuri.sbom.reading import MOST_BYTES, read
 
     try:
-        with open(path, "rb") as file:
+        with open("/dev/stdin" if path == "-" else path, "rb") as file:
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise KezuriError.of(f"there is no file {path}") from error
     except OSError as error:
         raise KezuriError.of(f"cannot read {path!r}: {error.strerror}", exit_code=125) from error
-    return read(data, path)
+    found = read(data, path)
+    return found if found.name else found._replace(name=os.path.basename(path))
