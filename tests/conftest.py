@@ -25,6 +25,16 @@ def untouched_devices() -> Iterator[None]:
     assert not found, "this test, or one that ran at the same time, changed the machine: " + "; ".join(found)
 
 
+@pytest.fixture
+def entered() -> None:
+    """For a test that has threads of its own, or makes files of root's itself: the process of an ordinary user enters
+    its user namespace first, which no process with several threads can do."""
+    if os.geteuid() != 0:
+        from kezuri.linux.userns import enter
+
+        enter()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", metavar="N/M", help="of the examples only the N-th of M parts of about equal weight")
     parser.addoption("--record", metavar="PEER", action="append", help="ask an installed peer, and keep its answers")

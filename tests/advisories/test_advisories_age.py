@@ -53,3 +53,9 @@ def test_what_is_no_time(text: str) -> None:
 
 def test_times_with_and_without_a_zone() -> None:
     assert seconds("2024-01-01") == seconds("2024-01-01T00:00:00Z") == seconds("2024-01-01T09:00:00+09:00")
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_the_ends_of_all_time(text: str) -> None:
+    """A catalogue that says it is of then is no reason to fail in every scan from now on."""
+    assert len(said(DataSet("kev", "", text, text, 1))) == 1

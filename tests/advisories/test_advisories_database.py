@@ -177,6 +177,10 @@ def test_a_path_with_everything_that_an_address_reads_otherwise(tmp_path: Path) 
         "UPDATE affected SET advisory = 99",
         "UPDATE advisory SET rest = '{}'",
         "UPDATE advisory SET score = 'much'",
+        "UPDATE advisory SET score = 9e999",
+        "UPDATE advisory SET rest = '[[1], \"\", [], []]'",
+        "UPDATE advisory SET rest = '[[], {}, [], []]'",
+        "UPDATE affected SET versions = '[1]'",
         "UPDATE data SET entries = 'many'",
     ],
 )
@@ -226,11 +230,11 @@ def test_bytes_that_changed_give_an_error_or_an_answer(tmp_path: Path) -> None:
     from random import Random
 
     path = tmp_path / "advisories.db"
-    entries = [Entry(ADVISORY._replace(id=f"X-{n}"), (AFFECTED._replace(name=f"p{n}"),)) for n in range(300)]
-    write(str(path), *entries, *(Signal(f"CVE-{n}", chance=0.5) for n in range(300)))
-    whole, random, names = path.read_bytes(), Random(13), [f"p{n}" for n in range(300)]
+    entries = [Entry(ADVISORY._replace(id=f"X-{n}"), (AFFECTED._replace(name=f"p{n}"),)) for n in range(100)]
+    write(str(path), *entries, *(Signal(f"CVE-{n}", chance=0.5) for n in range(100)))
+    whole, random, names = path.read_bytes(), Random(13), [f"p{n}" for n in range(100)]
     told = 0
-    for _ in range(600):
+    for _ in range(200):
         changed = bytearray(whole)
         for _ in range(random.choice((1, 1, 8))):
             changed[random.randrange(len(whole))] = random.randrange(256)
@@ -240,11 +244,11 @@ def test_bytes_that_changed_give_an_error_or_an_answer(tmp_path: Path) -> None:
                 database.data()
                 keys = [hit.key for _, hit in database.about("PyPI", "", names)]
                 database.advisories(keys)
-                database.signals(f"CVE-{n}" for n in range(300))
+                database.signals(f"CVE-{n}" for n in range(100))
                 database.verify()
         except KezuriError:
             told += 1
-    assert told > 60
+    assert told > 20
 
 
 def test_damage_in_the_middle_is_no_silence(tmp_path: Path) -> None:

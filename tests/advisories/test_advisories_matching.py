@@ -1,6 +1,7 @@
 """Packages held against advisories: what is told of them, once, and what could not be asked."""
 
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 from tests.advisories.advisories_memory import Memory
@@ -96,6 +97,17 @@ def test_one_fault_is_told_once_by_the_keeper_of_the_ecosystem() -> None:
     assert first.signal == Signal("CVE-1", "2024-01-02", False, 0.5)
 
 
+def test_what_mends_it_is_said_by_the_keeper_else_by_others_and_in_order() -> None:
+    place, packages = ("PyPI", "", "jinja2"), [Package("pypi", "jinja2", "1.0")]
+    keeper = entry("PYSEC-1", place, range_of("1.0", "1.10"), range_of("0", "1.9"), aliases=("CVE-1",), score=9.8)
+    other = entry("GHSA-a", place, range_of("0", "1.11"), aliases=("CVE-1",), severity="medium")
+    (found,) = match(Memory([other, keeper]), packages, Distribution()).matches
+    assert (found.advisory.id, found.fixed, found.severity) == ("PYSEC-1", ("1.9", "1.10"), "medium")
+    silent = entry("PYSEC-1", place, range_of("0"), aliases=("CVE-1",), score=9.8)
+    (found,) = match(Memory([other, silent]), packages, Distribution()).matches
+    assert (found.advisory.id, found.fixed) == ("PYSEC-1", ("1.11",))
+
+
 def test_an_update_for_several_faults_does_not_make_them_one() -> None:
     place = ("Debian", "12", "openssl")
     faults = [entry(f"CVE-{n}", place, range_of("0", "2")) for n in (1, 2)]
@@ -158,6 +170,13 @@ def test_versions_that_cannot_be_compared_are_told_and_hide_nothing() -> None:
     assert told(found.matches) == [(1, "GHSA-1", ("2.0.0",))]
     assert found.unordered == (0, 1)
     assert match(data, [Package("npm", "x", "")], Distribution()).unordered == (0,)
+
+
+def test_a_version_of_a_megabyte_is_told_and_not_held_against_each_of_many() -> None:
+    data = Memory([entry(f"CVE-1-{n}", ("Debian", "12", "linux"), range_of("0", str(n))) for n in range(1, 3000)])
+    began = process_time()
+    found = match(data, [Package("deb", "linux", "1." * 500_000)], BOOKWORM)
+    assert found.unordered == (0,) and process_time() - began < 5
 
 
 def test_packages_of_a_kind_that_no_data_tells_of_are_told() -> None:

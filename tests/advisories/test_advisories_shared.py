@@ -9,21 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.integration_entries import STAND_IN_MAKER, absent
+from tests.integration.integration_entries import advisory_sets
 
 from kezuri.advisories.recognise import recognised
 from kezuri.advisories.values import Entry
 from kezuri.versions.ranges import holds
 
-SETS = STAND_IN_MAKER.parent.parent / "advisories"
 pytestmark = pytest.mark.slow
 
 
 def members(name: str, end: str) -> Iterator[tuple[str, str]]:
     """The texts of an archive's files, by Python's own reader of tars."""
-    if not (SETS / name).is_file():
-        absent("the real advisories do not lie beside the project")
-    with tarfile.open(SETS / name) as archive:
+    with tarfile.open(advisory_sets() / name) as archive:
         for member in archive:
             if member.isfile() and member.name.endswith(end):
                 file = archive.extractfile(member)
@@ -33,7 +30,7 @@ def members(name: str, end: str) -> Iterator[tuple[str, str]]:
 
 def entries(name: str) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {}
-    for reading in recognised(str(SETS / name)):
+    for reading in recognised(str(advisory_sets() / name)):
         found[reading.name] = [each for each in reading if isinstance(each, Entry)]
     return found
 

@@ -102,6 +102,18 @@ def test_a_record_that_is_hidden_is_not_where_reading_ends() -> None:
     assert packages == [("a", "1"), ("libc6", "1")] and distribution.id == "debian"
 
 
+def test_a_layer_with_an_older_record_is_read_once_for_its_os_release() -> None:
+    record = "P:musl\nV:1.2.4-r2\nA:x86_64\n\n"
+    reading = Reading(
+        [("etc/os-release", "ID=alpine\nVERSION_ID=3.19.1\n"), ("lib/apk/db/installed", record), ("lib/z", "z")],
+        [("lib/apk/db/installed", record + record.replace("musl", "libgcc"))],
+    )
+    packages, distribution, _ = reading.found()
+    assert [name for name, _ in packages] == ["musl", "libgcc"]
+    assert (distribution.id, distribution.version) == ("alpine", "3.19.1")
+    assert reading.opened == [1, 0]
+
+
 def test_what_is_known_of_a_layer_is_not_read_again() -> None:
     reading = Reading([("var/lib/dpkg/status", BASE_FILES)], [("app/main.js", "1")])
     kept: dict[str, LayerFindings] = {}
@@ -158,6 +170,14 @@ def test_lies_are_told_or_refused() -> None:
     garbage = Reading([("var/lib/rpm/rpmdb.sqlite", "SQLite format 3\0 and nothing")])
     packages, _, told = garbage.found()
     assert packages == [] and "could not be read as a database of rpm" in told[0]
+
+
+def test_a_layer_that_is_encrypted_is_called_so() -> None:
+    closed = Reading([("var/lib/dpkg/status", BASE_FILES)], [("app/main.js", "1")])
+    closed.layers[1] = closed.layers[1]._replace(media_type=f"{LAYER_GZIP}+encrypted")
+    with pytest.raises(KezuriError, match="is encrypted"):
+        closed.found()
+    assert closed.opened == []
 
 
 def test_versions_of_base_files_that_are_not_debians_own_tell_nothing() -> None:

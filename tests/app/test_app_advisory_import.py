@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,23 +73,22 @@ def test_a_database_that_was_brought_along(place: Place, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_thirty_thousand_advisories(place: Place, tmp_path: Path) -> None:
-    """A tenth of what all usual sets have together: its share of two minutes on a machine that is busy, with less than
-    300 MB, and opened in milliseconds."""
+    """Imported with less than 300 MB, and opened without reading what is in the database."""
     archive = tmp_path / "all.zip"
     archive.write_bytes(osv(*(f"GHSA-{number}" for number in range(30_000)), ecosystem="npm"))
     argv = [sys.executable, "-m", "kezuri", "--db", str(place.path), "db", "import", "-q", str(archive)]
-    began = time.monotonic()
     child = subprocess.Popen(argv, env={**os.environ, "KEZURI_ROOT": str(tmp_path / "root")})
     _, code, used = os.wait4(child.pid, 0)
     child.returncode = code
-    assert code == 0 and time.monotonic() - began < 30 and used.ru_maxrss < 300 << 10
+    assert code == 0 and used.ru_maxrss < 300 << 10
     assert place.entries() == {"osv/npm": 30_000}
-    took = []
-    for _ in range(5):
-        began = time.monotonic()
-        with Database.open(str(place.path)):
-            took.append(time.monotonic() - began)
-    assert min(took) < 0.01
     names = [f"of-GHSA-{number}" for number in range(0, 30_000, 30)]
+    before = bytes_read()
     with Database.open(str(place.path)) as database:
+        assert bytes_read() - before < 64 << 10
         assert len({name for name, _ in database.about("npm", "", names)}) == 1000
+
+
+def bytes_read() -> int:
+    """By this thread, as the kernel counts them: from whatever file, cached or not."""
+    return int(Path("/proc/thread-self/io").read_text().split()[1])

@@ -58,11 +58,10 @@ def test_a_host_that_cannot_be_reached_is_asked_once(place: Place) -> None:
         threading.Thread(target=hang_up, daemon=True).start()
         url = f"https://127.0.0.1:{listening.getsockname()[1]}"
         dead = tuple((name, f"{url}/{number}") for number, (name, _) in enumerate(place.settings.db_origins))
-        began = time.monotonic()
         with pytest.raises(KezuriError, match="no advisories could be fetched"):
             update(place.settings._replace(db_origins=dead), (), place.heard)
         # Twice at most: that a connection breaks once may be chance.
-        assert asked <= 2 and time.monotonic() - began < 15
+        assert asked <= 2
         listening.shutdown(socket.SHUT_RDWR)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.registry.registry_servers import RegistryServer, needs_registry
 
-from kezuri.app.attestations import BILLS, VEX, attach_document, attached
+from kezuri.app.attestations import BILLS, VEX, attach_document, attached, attached_bill
 from kezuri.app.build import build
 from kezuri.app.outputs import LayoutDirectory, PushedImage
 from kezuri.app.request import BuildRequest, SecretSource, Settings
@@ -123,6 +123,13 @@ def workshop_distribution() -> Any:
     return Distribution()
 
 
+def test_a_bill_of_an_image_without_a_name_is_called_as_it_was_asked_for(workshop: Workshop) -> None:
+    document = json.dumps({"bomFormat": "CycloneDX", "components": []}).encode()
+    workshop.build(sbom=False)
+    attach_document(workshop.settings, "app:1", "application/vnd.cyclonedx+json", "x.json", document)
+    assert attached_bill(workshop.settings, "app:1").name == "app:1"
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
@@ -169,6 +176,7 @@ def _provenance(workshop: Workshop, place: str) -> list[dict[str, Any]]:
         return [json.loads(each.data) for each in attached(session, read_place(place), (PROVENANCE,))]
 
 
+@pytest.mark.usefixtures("entered")
 def test_how_it_was_built(workshop: Workshop) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Files)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -141,6 +141,8 @@ def test_the_base_of_an_image_is_recognised_by_its_layers(here: Here) -> None:
     advice = here.ask(f"{here.place}:app:1")
     assert (advice.base.name, advice.base.how, advice.base.layers) == ("node:24-bookworm-slim", "recognised", 2)
     assert advice.base.refresh == "current" and figures(advice)["node:24-bookworm-slim"] == (0, 1, 0, 2)
+    base = here.ask("node:24-bookworm-slim").base.row.contents
+    assert base is not None and advice.base.row.contents == base._replace(source="kept")
     assert [row.name for row in advice.rows][:1] == ["node:24-trixie-slim"]
 
 
@@ -150,9 +152,11 @@ def test_an_older_build_of_the_tag_is_told_with_what_the_newer_one_has(here: Her
     here.layout.add("app:2", *old, {"app/main.js": "1"}, env=ENV, annotations=said, created="2025-01-01T00:00:00Z")
     advice = here.ask(f"{here.place}:app:2", base="2")
     assert advice.base.layers == 2
+    assert advice.base.row.contents is not None and advice.base.row.contents.digest == ""
     advice = here.ask(f"{here.place}:app:2")
     own = advice.base
     assert (own.how, own.refresh) == ("recorded", "newer")
+    assert own.row.contents is not None and own.row.contents.digest == ""  # That is not the one of the image on top.
     assert own.row.counts is not None and own.row.counts.badness[:4] == (1, 0, 1, 1)
     assert own.newest is not None and own.newest.counts is not None
     assert own.newest.counts.badness[:4] == (0, 0, 1, 1)

@@ -60,6 +60,17 @@ def test_a_build_knows_what_a_scan_would_say(shop: Workshop, settings: Settings)
     assert built_faults(settings, digest, 0, 0) is None  # not with other advisories
 
 
+def test_packages_from_elsewhere_are_not_held_against_the_distribution(shop: Workshop, settings: Settings) -> None:
+    own = (
+        "Package: openssl\nStatus: install ok installed\nMaintainer: Nodesource <x@nodesource.com>\nVersion: 3.0.0\n\n"
+    )
+    write_layout(shop.directory / "other", [tar_of(FILES[0], (FILES[1][0], (own + STATUS).encode()))])
+    found = built_faults(settings, built(shop, base_layout="other"), 1, 60)
+    assert found is not None and found.faults == (("high", 2),) and (found.unasked, found.packages) == (1, 3)
+    write_layout(shop.directory / "none", [tar_of(FILES[0])])
+    assert built_faults(settings, built(shop, base_layout="none"), 1, 60) is None  # no package, no answer
+
+
 def test_what_cannot_be_known_is_no_zero(shop: Workshop, settings: Settings, tmp_path: Path) -> None:
     digest = built(shop)
     other = Affected("Debian", "13", "openssl", ((Event("introduced", "0"),),))
@@ -75,7 +86,8 @@ def test_what_cannot_be_known_is_no_zero(shop: Workshop, settings: Settings, tmp
 
 def test_compared_images(shop: Workshop, settings: Settings) -> None:
     built(shop)
-    write_layout(shop.directory / "other", [tar_of(*FILES[:1])])
+    less = STATUS.replace("3.0.1-1", "3.0.2-1").encode()
+    write_layout(shop.directory / "other", [tar_of(FILES[0], (FILES[1][0], less))])
     built(shop, "thin", "other")
 
     def program(root: str, *words: str) -> Ran:
@@ -84,7 +96,7 @@ def test_compared_images(shop: Workshop, settings: Settings) -> None:
     request = CompareRequest("app", "thin", pulls=False, checks=False)
     table = compare(settings, request, program, lambda event: None)
     rows = {each.key: (each.before.values, each.after.values) for each in table.figures}
-    assert rows["faults"] == ((2,), (0,)) and rows["faults.severe"] == ((2,), (0,))
+    assert rows["faults"] == ((2,), (1,)) and rows["faults.severe"] == ((2,), (1,))
     without = compare(settings._replace(db=""), request, program, lambda event: None)
     assert not [each for each in without.figures if each.key.startswith("faults")]
     assert any("no database of advisories" in each for each in without.told)

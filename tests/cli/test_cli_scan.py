@@ -168,9 +168,17 @@ def test_filters(scan: Scan) -> None:
     assert faults(scan, "--skip-files", "**/package.json") == []
 
 
+def test_only_kev_without_its_data_is_no_zero(scan: Scan, tmp_path: Path) -> None:
+    write(f"{tmp_path}/b.db", entry("GHSA-1", "lodash", "high", "4.17.21"), fetched="2026-11-21T00:00:00Z")
+    assert scan("root", "--scanners", "vuln", db="b.db")[0] == 0
+    code, out, err = scan("root", "--scanners", "vuln", "--only-kev", db="b.db")
+    assert (code, out) == (2, "") and "no data about what is known to be exploited" in err and "db update kev" in err
+
+
 def test_faults_that_nobody_rates_are_not_left_out_in_silence(scan: Scan, tmp_path: Path) -> None:
     rated, unrated = entry("GHSA-1", "lodash", "high", ""), entry("GHSA-2", "minimist", "unknown", "2")
-    write(f"{tmp_path}/b.db", rated, unrated, fetched="2026-11-21T00:00:00Z")
+    exploited = Signal("CVE-2000-1", "2024-02-01")
+    write(f"{tmp_path}/b.db", rated, unrated, exploited, fetched="2026-11-21T00:00:00Z")
     said = "faults that were left out because nobody says how severe they are (--severity unknown): 1"
     for words, code, wanted in (
         (("--severity", "critical,high"), 0, True),
@@ -236,6 +244,31 @@ def test_no_database_is_an_error(scan: Scan, tmp_path: Path) -> None:
     write(f"{tmp_path}/other.db", entry("GHSA-1", "x", "low", "")._replace(affected=(Affected("PyPI", "", "x"),)))
     code, out, err = scan("root", db="other.db")
     assert (code, out) == (2, "") and "no data about npm" in err
+
+
+def test_of_runtimes_those_are_told_that_no_data_is_about(scan: Scan, tmp_path: Path) -> None:
+    affected = Affected("runtime", "", "node", ((Event("introduced", "0"), Event("fixed", "9.0.0")),))
+    write(f"{tmp_path}/node.db", Entry(Advisory("CVE-1", "node"), (affected,)))
+    known = [
+        {"type": "application", "name": name, "version": "20.1.0", "purl": f"pkg:generic/{name}@20.1.0"}
+        for name in ("node", "ruby", "php")
+    ]
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": known}
+    (tmp_path / "bill.json").write_text(json.dumps(bill))
+    code, out, _ = scan("bill.json", "--format", "json", db="node.db")
+    told = [each for each in json.loads(out)["told"] if "runtimes" in each]
+    assert (code, told) == (0, ["the database has no data about runtimes themselves: php, ruby"])
+
+
+def test_packages_that_no_data_is_about_do_not_hide_that_others_have_none_of_the_faults(
+    scan: Scan, tmp_path: Path
+) -> None:
+    kinds = [{"type": "library", "name": f"a{n}", "version": "1", "purl": f"pkg:github/o/a{n}@1"} for n in range(9)]
+    sound = {"type": "library", "name": "sound", "version": "9", "purl": "pkg:npm/sound@9.0.0"}
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [*kinds, sound]}
+    (tmp_path / "bill.json").write_text(json.dumps(bill))
+    code, out, err = scan("bill.json")
+    assert code == 0 and "nothing was found that counts" in out and "no data about github" in out, err
     (tmp_path / "bad.db").write_bytes(b"x" * 5000)
     assert scan("root", db="bad.db")[0] == 2
 

@@ -34,6 +34,14 @@ def absent(reason: str) -> None:
     pytest.skip(reason)
 
 
+def advisory_sets() -> Path:
+    """Where the archives of real advisories are; the test is skipped where none lie beside the project."""
+    place = STAND_IN_MAKER.parent.parent / "advisories"
+    if without_shared() or not place.is_dir():
+        absent("the real advisories do not lie beside the project")
+    return place
+
+
 class Entry(NamedTuple):
     """One build of an example, or one broken recipe: the directory that describes it, and what its file says."""
 

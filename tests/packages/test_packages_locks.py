@@ -126,6 +126,9 @@ def test_damaged_ones_are_said_and_never_more() -> None:
     ):
         with pytest.raises(Unreadable):
             read("package-lock.json", broken)
+    for lacking in (b'{"packages": [{"name": "a/b"}]}', b'{"packages": [{"version": "1"}]}', b'{"packages": ["a"]}'):
+        with pytest.raises(Unreadable, match="the form that its name says"):
+            read("composer.lock", lacking)
     assert read("go.mod", b"require " + b"a." * 200_000) == []
     many = {"packages": {f"node_modules/{n}": {"version": "1"} for n in range(100_002)}}
     with pytest.raises(Unreadable, match="too many"):

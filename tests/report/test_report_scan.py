@@ -262,6 +262,9 @@ def test_openvex_makes_a_statement_for_each_fault() -> None:
     assert (first["status"], first["impact_statement"]) == ("not_affected", "it is not called")
     assert (second["status"], second["impact_statement"]) == ("not_affected", "a.vex: not_affected")
     assert (third["status"], third["status_notes"]) == ("fixed", "b: fixed")
+    open_ones = [each._replace(status="undetermined") for each in (*by_vex, by_vex[0]._replace(ignored=""))]
+    statements = said("openvex", SAMPLE._replace(findings=tuple(open_ones)))["statements"]
+    assert [each["status"] for each in statements] == ["not_affected", "not_affected", "fixed", "under_investigation"]
     states = [fault["analysis"].get("state") for fault in said("cyclonedx", vexed)["vulnerabilities"]]
     assert states == ["not_affected", "not_affected", "resolved"]
     assert said("openvex", NOTHING)["statements"] == []
@@ -281,6 +284,15 @@ def test_readers_of_trivys_json_find_what_they_look_for() -> None:
         ("lang-pkgs", "GO-2024-3", "UNKNOWN", "", "will_not_fix"),
         ("os-pkgs", "CVE-2024-1", "HIGH", "3.0.11-1~deb12u3", "fixed"),
     ]
+    worst, mild = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
+    newer = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:N/VA:N/SC:N/SI:N/SA:N"
+    both = SAMPLE.findings[0]._replace(
+        vectors=(newer, worst, mild), score=9.8, data="x", status="wont-fix", fixed=("2",)
+    )
+    results = said("trivy", SAMPLE._replace(findings=(both,)))["Results"]
+    (fault,) = [each for result in results for each in result.get("Vulnerabilities", [])]
+    assert fault["CVSS"] == {"x": {"V40Vector": newer, "V40Score": 8.7, "V3Vector": worst, "V3Score": 9.8}}
+    assert fault["Status"] == "fixed"  # As --ignore-status has it.
     (secret,) = [each for result in made["Results"] for each in result.get("Secrets", [])]
     assert (secret["RuleID"], secret["StartLine"]) == ("npm-token", 3)
     (broken,) = [each for result in made["Results"] for each in result.get("Misconfigurations", [])]

@@ -3,7 +3,7 @@
 import pytest
 
 from kezuri.advisories.coordinates import Distribution
-from kezuri.packages.package import Package
+from kezuri.packages.package import SYSTEM, Package
 from kezuri.sbom import purls
 
 
@@ -41,6 +41,13 @@ def test_what_is_none(text: str) -> None:
     assert purls.parse("pkg:npm/" + "x" * 5000) is None
 
 
+def test_an_epoch_that_stands_beside_the_version_is_part_of_it() -> None:
+    """Trivy writes it so, of packages of Debian, too."""
+    for kind in ("deb/debian", "rpm/rocky"):
+        purl = purls.parse(f"pkg:{kind}/file@5.44-3?arch=amd64&epoch=1")
+        assert purl is not None and purls.package(purl).version == "1:5.44-3"
+
+
 def test_packages_come_back() -> None:
     debian = Distribution("debian", "12")
     for package in (
@@ -56,7 +63,7 @@ def test_packages_come_back() -> None:
         purl = purls.parse(purls.of_package(package, debian))
         assert purl is not None
         assert purls.package(purl) == package
-        of_system = package.ecosystem in purls.SYSTEM
+        of_system = package.ecosystem in SYSTEM
         assert purls.distribution(purl) == (debian if of_system else None)
 
 

@@ -2,7 +2,6 @@
 at one package at a time and knows nothing of databases."""
 
 import json
-import os
 import re
 import subprocess
 import tomllib
@@ -11,10 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 from packaging.version import InvalidVersion, Version
-
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.integration.integration_entries import advisory_sets
 
 Names = frozenset[str]
 Semver = tuple[tuple[int, ...], tuple[Any, ...]]
@@ -22,9 +19,7 @@ Semver = tuple[tuple[int, ...], tuple[Any, ...]]
 
 def advisories(into: Path) -> Path:
     """The sets, unpacked; the test is skipped where they are not."""
-    place = Path(os.environ.get("KEZURI_TEST_ADVISORIES", PROJECT.parent / "shared" / "advisories"))
-    if not place.is_dir() or os.environ.get("KEZURI_TEST_WITHOUT_SHARED", "") not in ("", "0"):
-        pytest.skip("the sets of advisories are not beside the project")
+    place = advisory_sets()
     into.mkdir()
     for name in ("pypa", "go-osv", "rustsec", "node", "alpine"):
         subprocess.run(["tar", "-xf", place / f"{name}.tar.xz", "-C", into], check=True)

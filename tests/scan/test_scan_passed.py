@@ -48,6 +48,14 @@ def test_an_entry_expires_as_its_day_begins(date: str, holds: bool) -> None:
     assert bool(told) is not holds
 
 
+def test_what_has_expired_hides_no_entry_that_holds() -> None:
+    text = "CVE-2024-1 exp:2020-01-01\nGHSA-1 exp:2027-01-01\n"
+    assert passed(text) == (
+        ["CVE-2024-1: .trivyignore:2"],
+        [".trivyignore:1: CVE-2024-1 has expired, and counts again"],
+    )
+
+
 @pytest.mark.parametrize("date", ["tomorrow", "2026-13-01", "", "2026-02-30"])
 def test_what_is_no_date_does_not_count(date: str) -> None:
     found, told = passed(f"CVE-2024-1 exp:{date}x")
@@ -203,12 +211,40 @@ def test_documents_of_before() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{", b'{"@context": "https://cyclonedx.org"}', b"[" * 100_000, document() + b"\xff", b"NaN"]
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{",
+        document(**{"@context": "https://cyclonedx.org"}),
+        document(statements={}),
+        b"[" * 100_000,
+        document() + b"\xff",
+        b"NaN",
+    ],
 )
 def test_what_is_no_openvex(data: bytes) -> None:
     with pytest.raises(KezuriError) as caught:
         vex.read(data, "x")
     assert caught.value.exit_code == 2
+
+
+def test_more_than_is_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vex, "_MOST_STATEMENTS", 2)
+    assert len(vex.read(document(*[about(LODASH)] * 2), "x").statements) == 2
+    with pytest.raises(KezuriError, match="3 statements, and at most 2"):
+        vex.read(document(*[about(LODASH)] * 3), "x")
+    monkeypatch.setattr(vex, "MOST_BYTES", len(document()))
+    vex.read(document(), "x")
+    with pytest.raises(KezuriError, match="bytes"):
+        vex.read(document() + b" ", "x")
+
+
+def test_a_part_of_a_package_is_meant_where_it_is_named() -> None:
+    assert vex.same_package("pkg:golang/a/b", "pkg:golang/a/b@1#sub")
+    assert vex.same_package("pkg:golang/a/b#sub", "pkg:golang/a/b@1#sub")
+    assert not vex.same_package("pkg:golang/a/b#sub", "pkg:golang/a/b@1#other")
+    assert not vex.same_package("pkg:golang/a/b", "no package URL")
 
 
 def test_statements_that_say_nothing_are_told() -> None:

@@ -184,6 +184,14 @@ def test_other_documents_by_what_they_say() -> None:
     assert not memory.finder.told
 
 
+@pytest.mark.parametrize("media_type", ["application/octet-stream", "application/vnd.oci.image.layer.v1.tar"])
+def test_a_file_without_a_type_is_what_its_artifact_is(media_type: str) -> None:
+    memory = Memory()
+    memory.attach(json.dumps(VEX).encode(), media_type, "application/vnd.openvex+json")
+    memory.attach(json.dumps(BILL).encode(), media_type, "application/vnd.example.report")
+    assert memory.find(OPENVEX, SPDX) == [("https://openvex.dev/ns/v0.2.0", VEX)]
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [

@@ -9,12 +9,14 @@ from kezuri.diagnostics import Diagnostic
 WEEK = 7 * 86400
 """Seconds after which data is old when nobody says otherwise."""
 _DAY = 86400
+_FIRST, _LAST = -62135596800, 253402300799
 _NAMED = 3
 
 
 def instant(seconds: float) -> str:
-    """A time since the epoch as RFC 3339 has it, in UTC and without fractions."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A time since the epoch as RFC 3339 has it, in UTC and without fractions; before the year 1 and after 9999 it has
+    none, and the nearest stands in."""
+    return datetime.fromtimestamp(int(min(max(seconds, _FIRST), _LAST)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def seconds(text: str) -> float | None:

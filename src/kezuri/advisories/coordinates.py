@@ -124,6 +124,12 @@ def coordinates(package: Package, distribution: Distribution) -> Coordinates | N
     return None
 
 
+def scheme_of(kind: str) -> Scheme:
+    """The order of the versions of packages of a kind (`deb`, `npm`); `generic` for those that have none of their own.
+    Versions of a runtime are ordered by its name, as `coordinates` says."""
+    return _SYSTEM.get(kind) or _LANGUAGES.get(kind, ("", "generic"))[1]
+
+
 def _of_system(package: Package, distribution: Distribution) -> Coordinates:
     ecosystem, release = of_distribution(distribution)
     if distribution.id in _DISTRIBUTIONS and _KEPT_BY.get(ecosystem, "rpm") != package.ecosystem:

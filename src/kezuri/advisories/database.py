@@ -14,6 +14,7 @@ from kezuri.advisories.rows import (
     DATA,
     SIGNALS,
     VERSION,
+    finite,
     read_advisory,
     read_affected,
     read_data,
@@ -153,7 +154,7 @@ class Database:
         for some in _portions(cves):
             for cve, exploited, ransomware, chance in self._rows(SIGNALS % _marks(some), *some):
                 try:
-                    found[str(cve)] = Signal(str(cve), str(exploited), bool(ransomware), float(str(chance)))
+                    found[str(cve)] = Signal(str(cve), str(exploited), bool(ransomware), finite(chance))
                 except ValueError:
                     raise damaged(self._path, f"how urgent {cve} is cannot be read") from None
         return found

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from kezuri.advisories.coordinates import Coordinates, Distribution, coordinates
 from kezuri.advisories.database import Database
+from kezuri.advisories.fields import MOST_NAME
 from kezuri.advisories.identity import one_of_each
 from kezuri.advisories.values import SEVERITIES, Advisory, Affected, Severity, Signal, Status
 from kezuri.packages.package import Package
@@ -29,11 +30,13 @@ class Match(NamedTuple):
 class Matched(NamedTuple):
     """The matches, and what could not be asked: `uncovered` are ecosystems and releases of which the database has no
     data, with how many packages (of a runtime that no advisory names the release is the runtime's name); `unordered`
-    packages whose version cannot be compared with what an advisory about them says."""
+    packages whose version cannot be compared with what an advisory about them says. `covered` is how many packages the
+    database has data about: where it is 0, that there is no match says nothing."""
 
     matches: tuple[Match, ...]
     uncovered: tuple[tuple[str, str, int], ...]
     unordered: tuple[int, ...]
+    covered: int
 
 
 class _About(NamedTuple):
@@ -59,6 +62,7 @@ def match(database: Database, packages: Sequence[Package], distribution: Distrib
     found: dict[int, Coordinates] = {}
     unordered: set[int] = set()
     uncovered: Counter[tuple[str, str]] = Counter()
+    covered = 0
     for number, package in enumerate(packages):
         if not package.name:
             continue
@@ -75,6 +79,7 @@ def match(database: Database, packages: Sequence[Package], distribution: Distrib
         if not runtimes and not database.covers(ecosystem, release):
             uncovered[ecosystem, release] += sum(map(len, names.values()))
             continue
+        covered += sum(map(len, names.values()))
         known = set()
         for name, hit in database.about(ecosystem, release, names):
             known.add(name)
@@ -92,13 +97,14 @@ def match(database: Database, packages: Sequence[Package], distribution: Distrib
         if runtimes:
             for name in names.keys() - known:
                 uncovered[ecosystem, name] += len(names[name])
+                covered -= len(names[name])
     advisories = database.advisories({each.key for group in about.values() for each in group})
     kept = _kept(database) if _REPEATED.intersection(ecosystem for ecosystem, _ in places) else set()
     matches = _signalled(
         database, [each for n in sorted(about) for each in _matches(n, found[n], about[n], advisories, kept)]
     )
     told = tuple((*place, count) for place, count in sorted(uncovered.items()))
-    return Matched(tuple(matches), told, tuple(sorted(unordered)))
+    return Matched(tuple(matches), told, tuple(sorted(unordered)), covered)
 
 
 def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordered | None:
@@ -108,6 +114,9 @@ def _verdict(at: Coordinates, key: int, affected: Affected) -> _About | Unordere
         return None
     if at.version == _NO_VERSION:
         return Unordered(at.scheme, "")
+    if len(at.version) > MOST_NAME:
+        # No advisory names one so long, and each of many would have to be held against it.
+        return Unordered(at.scheme, at.version)
     if at.scheme == "rpm":
         kept = tuple([each for each in affected.ranges if of_its_build(at.version, each)])
         if affected.ranges and not kept and not affected.versions:

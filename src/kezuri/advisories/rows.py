@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from math import isfinite
 from typing import cast
 
 from kezuri.advisories.values import SEVERITIES, Advisory, Affected, DataSet, Severity, Signal, Status
@@ -99,10 +100,26 @@ def read_advisory(row: Sequence[object]) -> Advisory:
     """The advisory of a row. ValueError where its JSON is damaged."""
     _, own, data, severity, score, kind, published, modified, withdrawn, rest = row
     aliases, summary, vectors, references = json.loads(str(rest))
+    (said,) = _texts([summary])
     return Advisory(
-        str(own), str(data), tuple(aliases), summary, _severity(severity), tuple(vectors),
-        float(cast(float, score)), str(published), str(modified), str(withdrawn), tuple(references), str(kind),
+        str(own), str(data), _texts(aliases), said, _severity(severity), _texts(vectors),
+        finite(score), str(published), str(modified), str(withdrawn), _texts(references), str(kind),
     )  # fmt: skip
+
+
+def finite(value: object) -> float:
+    """A number of a row. ValueError for one that is no number of JSON's."""
+    found = float(str(value))
+    if not isfinite(found):
+        raise ValueError(f"{found} is no number")
+    return found
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    """A list of texts out of a row's JSON."""
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise ValueError("it is no list of texts")
+    return tuple(values)
 
 
 def affected_row(place: int, key: int, said: Affected) -> tuple[object, ...]:
@@ -127,7 +144,7 @@ def read_affected(ecosystem: str, release: str, row: Sequence[object]) -> Affect
         release,
         str(name),
         tuple(tuple(Event(_KINDS[event[0]], event[1:]) for event in one) for one in events),
-        tuple(json.loads(str(versions))) if versions else (),
+        _texts(json.loads(str(versions))) if versions else (),
         _STATUSES[_STATUSES.index(cast(Status, status))],
         _severity(severity),
     )

@@ -111,7 +111,10 @@ class _Search:
         return False
 
     def hides(self, findings: LayerFindings) -> bool:
-        """Whether what a layer was read for is not shown."""
+        """Whether what a layer was read for is not shown: its record of packages, or its os-release where a higher
+        layer has the packages."""
+        if self.whole and any(not self.is_hidden(path) for path, _ in findings.releases):
+            return False
         return all(self.is_hidden(path) for path, _, _ in findings.whole)
 
     def add(self, findings: LayerFindings) -> None:
@@ -159,6 +162,8 @@ def read_layer(layer: Descriptor, opened: Opener, to_end: bool = False) -> Layer
     hidden: dict[str, None] = {}
     links: list[str] = []
     where, cut = f"layer {layer.digest}", False
+    if layer.media_type.endswith("+encrypted"):
+        raise KezuriError.of(f"{where} is encrypted", exit_code=125)
     with opened(layer) as stream:
         for entry, data in read_tar(cast(BinaryIO, Decompressed(stream, where)), where):
             path = entry.path
@@ -202,11 +207,6 @@ def _record(path: str, size: int, data: BinaryIO) -> tuple[Record, str]:
     record = parse(kind, path, size, Bytes(_bytes(data, size))) or Record(kind)
     bare = tuple(package._replace(files=(), directories=()) for package in record.packages)
     return record._replace(packages=bare), kind
-
-
-def _bound(records: int) -> None:
-    if records >= _MOST_RECORDS:
-        raise KezuriError.of(f"there are more than {_MOST_RECORDS:,} records of packages", exit_code=125)
 
 
 def _bytes(data: BinaryIO, size: int) -> bytes:

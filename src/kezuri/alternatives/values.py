@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from kezuri.advisories.coordinates import Distribution
 from kezuri.advisories.values import DataSet, Severity
-from kezuri.packages.package import Package
+from kezuri.packages.package import SYSTEM, Package
 
 Way = Literal["same", "newer", "distroless"]
 """How a tag would replace the base: with the `same` line of versions, a `newer` one, or without a distribution's
@@ -18,7 +18,8 @@ Source = Literal["layers", "sbom", "kept"]
 
 class Contents(NamedTuple):
     """What is in an image, as far as its distribution's records and the variables of its config tell. `read` is how
-    many bytes came over the network for it, of `size` that its layers have."""
+    many bytes came over the network for it, of `size` that its layers have. `digest` is empty where it is a part of an
+    image that has none of its own here."""
 
     digest: str
     created: str
@@ -32,7 +33,7 @@ class Contents(NamedTuple):
     @property
     def libc(self) -> Libc:
         """Which C library it has, by its packages and its distribution."""
-        names = {package.name for package in self.packages if package.ecosystem in ("deb", "apk", "rpm")}
+        names = {package.name for package in self.packages if package.ecosystem in SYSTEM}
         if "musl" in names or self.distribution.id == "alpine":
             return "musl"
         if names & {"libc6", "glibc", "libc6-amd64"}:

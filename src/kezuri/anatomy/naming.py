@@ -9,8 +9,8 @@ from kezuri.anatomy.records import LayerRecords
 from kezuri.anatomy.values import APPLICATION, NOBODY, Owner, OwnerKind
 from kezuri.anatomy.walk import Item
 from kezuri.linux.links import TooManyLinks, follow
-from kezuri.packages.inventory import ALWAYS, SYSTEM, Inventory
-from kezuri.packages.package import Package
+from kezuri.packages.inventory import ALWAYS, Inventory
+from kezuri.packages.package import SYSTEM, Package
 from kezuri.packages.runtimes import declared
 
 _LONGEST = 200
@@ -110,7 +110,7 @@ def recorded_names(
                 wanted.append(item)
                 spans.append((entry.path, number, item.hidden if item.hidden >= 0 else ALWAYS))
     told: list[str] = []
-    damaged = False
+    damaged = not all(records.whole for records in reading)
 
     def unread(item: Item | None, why: str) -> None:
         nonlocal damaged

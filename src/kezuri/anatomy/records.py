@@ -20,7 +20,8 @@ _MOST_KEPT = 512 << 20
 
 class LayerRecords:
     """Records by path. As an onlooker of a listing that is made it sees them go by; `scratch` is a directory for large
-    files that are looked into, empty for that of temporary files."""
+    files that are looked into, empty for that of temporary files. They are `whole` unless this machine hindered it (a
+    disk is full): another time there may be more, so that such ones are not kept."""
 
     def __init__(self, scratch: str = "") -> None:
         self.begun = False
@@ -30,6 +31,7 @@ class LayerRecords:
     def _clear(self) -> None:
         self.found: dict[str, Record] = {}
         self.left_out = 0
+        self.whole = True
         self._room = _MOST_BYTES
         self._count = 0
         self._files = 0
@@ -63,6 +65,7 @@ class LayerRecords:
         except OSError as error:
             why = f"/{entry.path} could not be looked into: {error.strerror or error}"
             self.found[entry.path] = Record("unread", trouble=why)
+            self.whole = False
         finally:
             peek.close()
 

@@ -17,6 +17,7 @@ from kezuri.anatomy.values import (
     OwnerShare,
     Waste,
 )
+from kezuri.app import kept_json
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.store.store import Store
@@ -28,8 +29,7 @@ _MOST = 256 << 20
 
 
 class KeptAnatomies:
-    """The figures that a store keeps, in a file for each image. They are worth no more than the time that they spare:
-    what cannot be read or written is passed over in silence."""
+    """The figures that a store keeps, in a file for each image: see `kept_json`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,27 +46,15 @@ class KeptAnatomies:
 
     def load(self, key: str) -> Anatomy | None:
         """The figures that were kept; None where there are none, or they are damaged."""
-        import json
-        import zlib
-
+        row = kept_json.load(self._path(key), _MAGIC, _MOST)
         try:
-            with open(self._path(key), "rb") as file:
-                raw = file.read(_MOST)
-            if not raw.startswith(_MAGIC):
-                return None
-            return _anatomy(json.loads(zlib.decompress(raw[len(_MAGIC) :])))
-        except (OSError, ValueError, TypeError, zlib.error):
+            return None if row is None else _anatomy(row)
+        except (ValueError, TypeError):
             return None
 
     def save(self, key: str, anatomy: Anatomy) -> None:
         """Keep the figures, if the disk takes them."""
-        import json
-        import zlib
-
-        from kezuri.linux.replacement import replacement
-
-        with suppress(OSError), replacement(self._path(key), durable=False) as file:
-            file.write(_MAGIC + zlib.compress(json.dumps(anatomy).encode(), 1))
+        kept_json.save(self._path(key), _MAGIC, anatomy)
 
     def _path(self, key: str) -> str:
         return self._store.path("listings", f"anatomy-{key}")

@@ -143,7 +143,8 @@ def _tried(
         else:
             if not records.begun:
                 return ReadLayer(form, "", kept_records(session, diff_id))
-            keep_records(session, diff_id, records)
+            if records.whole:
+                keep_records(session, diff_id, records)
             return ReadLayer(form, "", records)
     return ReadLayer(ListedLayer(Listing({}, frozenset(), {}, {}), _unopened), why)
 

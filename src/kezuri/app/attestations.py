@@ -71,7 +71,8 @@ def attached_bill(
         )
     if len(documents) > 1:
         tell(f"{len(documents)} SBOMs are attached to {image}: this is {documents[0].where}")
-    return read(documents[0].data, documents[0].where)
+    found = read(documents[0].data, documents[0].where)
+    return found if found.name else found._replace(name=image)
 
 
 def _by_tag(

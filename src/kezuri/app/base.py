@@ -1,14 +1,15 @@
 """`kezuri base`: which base an image or a Dockerfile stands on, how old it is, and which would be better."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.advisories.age import remarks
 from kezuri.alternatives.catalogue import Catalogue, embedded, of_directory
-from kezuri.alternatives.choosing import Candidate, Choice, choose, is_distroless, runtime_of
+from kezuri.alternatives.choosing import Choice, choose, is_distroless, runtime_of
 from kezuri.alternatives.tags import Tag
 from kezuri.alternatives.values import Advice, Base, Contents, Refresh, Row, Way
+from kezuri.app.base_candidates import Candidates
 from kezuri.app.base_images import BaseImages, FoundImage, same_layers
 from kezuri.app.base_subject import Subject, dockerfile_of, of_dockerfile, of_image
 from kezuri.app.image_files import located
@@ -23,15 +24,10 @@ if TYPE_CHECKING:
     from kezuri.advisories.database import Database
     from kezuri.advisories.lifecycles import Lifecycles
 
-_Answer = tuple[FoundImage, Contents] | KezuriError
-_TOGETHER = 4
-"""How many images are looked at at the same time."""
 _GUESSES = 6
 """So many names that may be an image's base are held against its layers."""
 _NAMED = 3
 """So many tags are named of those that a registry does not have."""
-_SILENT = 8
-"""After so many images in a row of which nobody answers no others are asked for."""
 
 
 class BaseRequest(NamedTuple):
@@ -78,8 +74,8 @@ class _Advising:
         self._day = timestamp(request.now)[:10]
         self._told: list[str] = []
         self._doubts: dict[tuple[bool, str], list[str]] = {}
-        self._left_out = 0
         self._images = self._looking()
+        self._candidates = Candidates(say)
         self._database, self._no_data = self._opened(settings)
 
     def _opened(self, settings: Settings) -> "tuple[Database | None, str]":
@@ -105,6 +101,11 @@ class _Advising:
         image = subject.image if subject.image is not None else found
         assert image is not None
         row = self._row(subject.base or subject.name, "same", image, subject.layers)
+        known = bool(subject.base) or subject.layers >= 0
+        if row.contents is not None and subject.image is not None and known and subject.layers != len(image.layers):
+            # The digest is that of the image on top of it.
+            digest = newest.digest if newest is not None and refresh == "current" else ""
+            row = row._replace(contents=row.contents._replace(digest=digest))
         newer = None
         if refresh == "newer" and newest is not None:
             newer = self._row(newest.name, "same", newest)
@@ -139,7 +140,7 @@ class _Advising:
             catalogue,
             self._no_data,
             told,
-            self._left_out,
+            self._candidates.left_out,
         )
 
     def _doubted(self) -> Iterator[str]:
@@ -157,9 +158,7 @@ class _Advising:
             subject = of_dockerfile(path, request.target, dict(request.arguments), self._platform)
             if subject.platform is not None and subject.platform != self._platform:
                 self._platform = subject.platform
-                self._images = self._held.enter_context(
-                    BaseImages(self._session, self._platform, request.place, request.attached)
-                )
+                self._images = self._looking()
             return subject
         traffic = Traffic()
         scratch = self._held.enter_context(self._session.store.scratch("base"))
@@ -280,7 +279,7 @@ class _Advising:
         used = {image.digest, *((found.digest,) if found is not None else ())}
         base_ids = tuple(found.config.diff_ids) if found is not None else ()
         rows: dict[str, Row] = {}
-        for candidate, answer in self._looked(choice.candidates, lambda: self._enough(rows)):
+        for candidate, answer in self._candidates.looked(self._images, choice.candidates, lambda: self._enough(rows)):
             if isinstance(answer, KezuriError):
                 if candidate.known or self._images.missing(answer) != "gone":
                     row = Row(candidate.name, candidate.way, libc=candidate.tag.libc, absent=_first(answer))
@@ -311,37 +310,6 @@ class _Advising:
 
     def _enough(self, rows: Mapping[str, Row]) -> bool:
         return sum(not row.absent for row in rows.values()) >= self._request.most
-
-    def _looked(
-        self, candidates: Sequence[Candidate], enough: Callable[[], bool]
-    ) -> Iterator[tuple[Candidate, _Answer]]:
-        """Each candidate found, its packages read and kept, until there are `enough`, or nobody answers."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        together = 1 if self._images.apart else _TOGETHER
-        waiting = list(candidates)
-        silent = 0
-        with ThreadPoolExecutor(together) as pool:
-            try:
-                while waiting and not enough() and silent < _SILENT:
-                    batch, waiting = waiting[:together], waiting[together:]
-                    for candidate, answer in zip(batch, pool.map(self._look, batch)):
-                        unreachable = isinstance(answer, KezuriError) and self._images.missing(answer) == "unreachable"
-                        silent = silent + 1 if unreachable else 0
-                        yield candidate, answer
-            except KeyboardInterrupt:
-                # The pool waits for its threads, and these for a registry.
-                self._images.call_off()
-                raise
-        self._left_out = len(waiting)
-
-    def _look(self, candidate: Candidate) -> _Answer:
-        self._say(candidate.name)
-        try:
-            found = self._images.find(Reference.parse(candidate.name))
-            return found, self._images.contents(found)
-        except KezuriError as error:
-            return error
 
     # one image
 

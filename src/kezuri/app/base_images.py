@@ -18,13 +18,15 @@ from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
 from kezuri.oci.platform import Platform
 from kezuri.oci.reference import Reference
-from kezuri.packages.package import Package
+from kezuri.packages.package import SYSTEM, Package
 
 if TYPE_CHECKING:
     from kezuri.alternatives.package_streams import LayerFindings, SystemPackages
 
 Missing = Literal["", "gone", "unreachable", "refused"]
 _MOST_KEPT = 64 << 20
+_ROOMS = ("alternatives", "packages")
+"""The rooms that tell what a layer has: with other code it may be something else."""
 
 
 class FoundImage(NamedTuple):
@@ -196,7 +198,7 @@ class BaseImages:
             lock = self._reading.setdefault(layer.digest, Lock())
         with lock:
             path = self._session.store.path("listings", f"base-{name}")
-            stamp = [kezuri.__version__, code()]
+            stamp = [kezuri.__version__, code(_ROOMS)]
             known = _load(path, stamp)
             seen.append(known is None)
             if known is None:
@@ -208,7 +210,6 @@ class BaseImages:
         """The packages of the distribution by a bill beside the image; None where there is none that tells them."""
         from kezuri.alternatives.package_streams import SystemPackages
         from kezuri.app.attestations import BILLS, attached
-        from kezuri.packages.inventory import SYSTEM
         from kezuri.sbom.reading import read
         from kezuri.transfer.places import RegistryPlace
 

@@ -189,10 +189,7 @@ def _fault_figures(columns: list[_Column], platform: str, told: list[str]) -> li
             found = known_faults(column.settings, BillRequest(column.name, platform, image=True))
             known.append(found)
             if found.unasked:
-                told.append(
-                    f"{column.shown}: the database of advisories has no data about {found.unasked} of "
-                    f"{found.packages} packages"
-                )
+                told.append(f"{column.shown}: {found.unasked} of {found.packages} packages could not be asked about")
         except KezuriError as error:
             known.append(error.diagnostics[0].message)
     return [

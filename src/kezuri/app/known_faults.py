@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kezuri.advisories.values import SEVERITIES
 from kezuri.app.request import Settings
 from kezuri.diagnostics import KezuriError
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from kezuri.app.sbom import BillRequest
     from kezuri.app.session import Session
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 SHARE: Final = 0.2
 """How much of the time that the build took scanning its image may take."""
 LEAST: Final = 1.0
@@ -27,8 +26,9 @@ _MOST: Final = 4096
 
 class KnownFaults(NamedTuple):
     """The faults that are known of an image: how many of each severity, as (severity, number), the worst first; how
-    many of them a newer version mends; how many packages were looked up, and how many of them the database has no data
-    about. `date` is that of the oldest data that was asked, empty where none has one."""
+    many of them a newer version mends; how many packages it has, and how many of them nothing can be said of: no data
+    about them, versions that cannot be compared, packages from elsewhere than the distribution. `date` is that of the
+    oldest data that was asked, empty where none has one."""
 
     faults: tuple[tuple[str, int], ...]
     mended: int
@@ -77,28 +77,31 @@ def _kept_path(settings: Settings, digest: str) -> str:
 def known_faults(settings: Settings, subject: "BillRequest") -> KnownFaults:
     """The faults that are known of an image, wherever it is. KezuriError where it cannot be read, there is no database,
     or that has no data about anything that the image consists of: then a zero would say nothing."""
-    from kezuri.advisories.coordinates import coordinates
     from kezuri.advisories.matching import match
+    from kezuri.advisories.values import SEVERITIES
     from kezuri.app.advisories import opened_database
     from kezuri.app.sbom import bill
+    from kezuri.scan.findings import asked, vulnerabilities
 
     with opened_database(settings) as database:
         found = bill(settings, subject)
-        matched = match(database, [component.package for component in found.components], found.distribution)
-        asked = {(each.at.ecosystem, each.at.release) for each in matched.matches}
-        dates = sorted(data.date for data in database.data() if data.date and asked.intersection(data.ecosystems))
-    unasked = sum(number for _, _, number in matched.uncovered)
-    if unasked and unasked >= sum(
-        coordinates(each.package, found.distribution) is not None for each in found.components
-    ):
+        numbers = asked(found)
+        matched = match(database, [found.components[number].package for number in numbers], found.distribution)
+        places = {(each.at.ecosystem, each.at.release) for each in matched.matches}
+        dates = sorted(data.date for data in database.data() if data.date and places.intersection(data.ecosystems))
+    if not found.components:
+        raise KezuriError.of(f"{found.name}: no packages were found, so nothing is known about it")
+    if matched.uncovered and not matched.covered:
         names = ", ".join(sorted({f"{ecosystem} {release}".rstrip() for ecosystem, release, _ in matched.uncovered}))
         raise KezuriError.of(f"the database of advisories has no data about {names}")
-    counts = Counter(each.severity for each in matched.matches)
+    faults = vulnerabilities(found, numbers, matched.matches)
+    counts = Counter(each.severity for each in faults)
+    unasked = sum(number for _, _, number in matched.uncovered) + len(matched.unordered)
     return KnownFaults(
         tuple([(severity, counts[severity]) for severity in SEVERITIES if counts[severity]]),
-        sum(bool(each.fixed) for each in matched.matches),
+        sum(bool(each.fixed) for each in faults),
         len(found.components),
-        unasked,
+        unasked + len(found.components) - len(numbers),
         dates[0][:10] if dates else "",
     )
 

@@ -1,8 +1,9 @@
 """`kezuri sbom`: the bill of an image wherever it is, of a directory, or of a document that was written before."""
 
 import os
+import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kezuri.app.request import Settings
 from kezuri.sbom.values import Bill
@@ -11,13 +12,12 @@ if TYPE_CHECKING:
     from kezuri.app.anatomy import FoundImage
     from kezuri.app.session import Session
 
-_MOST_DOCUMENT: Final = 512 << 20
-
 
 class BillRequest(NamedTuple):
     """What a bill is wanted of: `subject` is an image as `kezuri ls` finds it, `dir:PATH` a root directory, `sbom:PATH`
-    a CycloneDX or SPDX document, or the path of any of them that is there; a bare word is looked for in the store
-    first. `platform` and `base` are as in `app.anatomy.Named`. With `image` it is one, whatever has its name here."""
+    a CycloneDX or SPDX document (`-` is standard input), or the path of any of them that is there; a bare word is
+    looked for in the store first. `platform` and `base` are as in `app.anatomy.Named`. With `image` it is one, whatever
+    has its name here."""
 
     subject: str
     platform: str = ""
@@ -96,20 +96,29 @@ def placed(subject: str) -> str:
     if os.path.isdir(subject):
         return f"{'oci' if os.path.isfile(os.path.join(subject, 'oci-layout')) else 'dir'}:{subject}"
     if not os.path.isfile(subject):
+        if subject == "-" or _is_pipe(subject):
+            return f"sbom:{subject}"
         if subject.startswith(("/", "./", "../")) and not os.path.exists(subject):
             from kezuri.diagnostics import KezuriError
 
             raise KezuriError.of(f"there is no file or directory {subject}")
         return subject
-    from kezuri.store.archive_file import ArchiveFile, NoArchive
-
     if _begins_as_document(subject):
         return f"sbom:{subject}"
+    from kezuri.app.scan_subject import of_archive
+    from kezuri.store.archive_file import NoArchive
+
     try:
-        with ArchiveFile.open(subject) as archive:
-            return f"{'oci' if archive.size('manifest.json') is None else 'docker'}-archive:{subject}"
+        return of_archive(subject)
     except NoArchive:
         return f"sbom:{subject}"
+
+
+def _is_pipe(path: str) -> bool:
+    """Whether a path is what another program writes into: `kezuri scan <(…)`, `… | kezuri scan /dev/stdin`."""
+    with suppress(OSError, ValueError):
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    return False
 
 
 def _begins_as_document(path: str) -> bool:
@@ -120,15 +129,14 @@ def _begins_as_document(path: str) -> bool:
 
 def _of_document(path: str) -> Bill:
     from kezuri.diagnostics import KezuriError
-    from kezuri.sbom.reading import read
+    from kezuri.sbom.reading import MOST_BYTES, read
 
     try:
-        with open(path, "rb") as file:
-            data = file.read(_MOST_DOCUMENT + 1)
+        with open("/dev/stdin" if path == "-" else path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise KezuriError.of(f"there is no file {path}") from error
     except OSError as error:
         raise KezuriError.of(f"cannot read {path!r}: {error.strerror}", exit_code=125) from error
-    if len(data) > _MOST_DOCUMENT:
-        raise KezuriError.of(f"{path!r} is too large for a bill", exit_code=125)
-    return read(data, path)
+    found = read(data, path)
+    return found if found.name else found._replace(name=os.path.basename(path))

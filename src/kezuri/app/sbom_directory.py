@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from errno import ENOENT
 
 from kezuri.anatomy.dissection import Dissection, OwnLayer
 from kezuri.anatomy.naming import recorded_names
@@ -12,7 +13,7 @@ from kezuri.layer.listing import Listing
 from kezuri.linux.refusal import abridged
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.platform import Platform
-from kezuri.packages.inventory import SYSTEM
+from kezuri.packages.package import SYSTEM
 from kezuri.sbom.collecting import bill_of
 from kezuri.sbom.values import Bill
 from kezuri.tree.layers import DirectoryLayer
@@ -52,17 +53,51 @@ def bill_of_directory(path: str) -> Bill:
     KezuriError where it is none, or cannot be read."""
     if not os.path.isdir(path):
         raise KezuriError.of(f"{path!r} is no directory", exit_code=125)
+    _prove_no_image(path)
     layer = RootDirectory(path)
     own = OwnLayer("", layer, Listing({}, frozenset(), {}, {}), Maker(""))
     found = bill_of(Dissection(path, ImageConfig(Platform("linux", "")), [own], naming=recorded_names), "directory")
     if not found.distribution.id and not any(each.package.ecosystem in SYSTEM for each in found.components):
         found = with_locked(found, path)
-    if not layer.unread:
+    found = _without_gone(found)
+    unread = sorted(each for each in set(layer.unread) if os.path.lexists(os.path.join(path, each)))
+    if not unread:
         return found
-    unread = sorted(set(layer.unread))
     named = ", ".join(f"/{abridged(each)}" for each in unread[:_NAMED])
     if len(unread) > _NAMED:
         told = f"{len(unread):,} directories could not be read: {named}, …"
     else:
         told = f"directories could not be read: {named}"
     return found._replace(told=(*found.told, told))
+
+
+def _without_gone(bill: Bill) -> Bill:
+    """The bill with one sentence for all files that were gone when they were to be read: where programs run, there are
+    always some."""
+    why = os.strerror(ENOENT)
+    told = [each for each in bill.told if not each.endswith(f": {why}")]
+    gone = len(bill.told) - len(told)
+    if gone:
+        told.append(f"files that went away while they were looked at: {gone:,}")
+    return bill._replace(told=tuple(told))
+
+
+def _prove_no_image(path: str) -> None:
+    """KezuriError for a directory that has an image as blobs: as a root it would be empty."""
+    if os.path.isfile(os.path.join(path, "oci-layout")):
+        hint = f"oci:{path} is the image in it"
+    elif _begins(os.path.join(path, "version"), b"Directory Transport Version"):
+        hint = f"kezuri copy dir:{path} oci:LAYOUT makes a layout of it, which can be read"
+    else:
+        return
+    raise KezuriError.of(f"{path!r} is no root directory, but an image in parts", hint=hint, exit_code=125)
+
+
+def _begins(path: str, words: bytes) -> bool:
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(words)) == words
+    except OSError:
+        return False

@@ -1,12 +1,12 @@
 """The bills of images, kept in the store: they are found again as long as nothing that they come from has changed."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 import kezuri
 from kezuri.advisories.coordinates import Distribution
 from kezuri.anatomy.values import Maker
+from kezuri.app import kept_json
 from kezuri.app.anatomy_kept import code
 from kezuri.oci.config import ImageConfig
 from kezuri.oci.descriptor import Descriptor
@@ -21,8 +21,7 @@ _ROOMS: Final = ("anatomy", "packages", "sbom", "advisories")
 
 
 class KeptBills:
-    """The bills that a store keeps, in a file for each image. They are worth no more than the time that they spare:
-    what cannot be read or written is passed over in silence."""
+    """The bills that a store keeps, in a file for each image: see `kept_json`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -38,29 +37,15 @@ class KeptBills:
 
     def load(self, key: str) -> Bill | None:
         """The bill that was kept; None where there is none, or it is damaged."""
-        import json
-        import zlib
-
+        row = kept_json.load(self._path(key), _MAGIC, _MOST)
         try:
-            with open(self._path(key), "rb") as file:
-                raw = file.read(_MOST)
-            if not raw.startswith(_MAGIC):
-                return None
-            unpacker = zlib.decompressobj()
-            text = unpacker.decompress(raw[len(_MAGIC) :], _MOST)
-            return _bill(json.loads(text if unpacker.eof else b""))
-        except (OSError, ValueError, TypeError, zlib.error):
+            return None if row is None else _bill(row)
+        except (ValueError, TypeError):
             return None
 
     def save(self, key: str, bill: Bill) -> None:
         """Keep the bill, if the disk takes it."""
-        import json
-        import zlib
-
-        from kezuri.linux.replacement import replacement
-
-        with suppress(OSError), replacement(self._path(key), durable=False) as file:
-            file.write(_MAGIC + zlib.compress(json.dumps(bill, separators=(",", ":")).encode(), 1))
+        kept_json.save(self._path(key), _MAGIC, bill)
 
     def _path(self, key: str) -> str:
         return self._store.path("listings", f"bill-{key}")

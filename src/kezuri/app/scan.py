@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SCANNERS = ("vuln", "secret", "misconfig", "licence")
 STATUSES = ("fixed", "affected", "will_not_fix", "under_investigation")
 """Trivy's words for what becomes of a fault."""
+_EXPLOITED = "kev"
+"""The data set that tells what is known to be exploited."""
 _MOST_NAMED = 3
 
 
@@ -115,18 +117,18 @@ def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:
 
 
 def _news(settings: Settings, request: ScanRequest, findings: Sequence[Finding], now: float) -> tuple[Finding, ...]:
+    from kezuri.app.sbom import bill, located
     from kezuri.scan.news import without_known
 
+    # What was said of the subject, that it is an image and what its base is, is not said of this one.
     before = ScanRequest(
-        request.subject._replace(subject=request.since),
+        located(settings, BillRequest(request.since, request.subject.platform)),
         request.scanners,
         forbidden_licences=request.forbidden_licences,
         packages=request.packages,
         skip=request.skip,
         now=now,
     )
-    from kezuri.app.sbom import bill
-
     # What the database does not know of the image of before was not found in it: it would be new.
     found, _, _ = _found(settings, before, bill(settings, before.subject), now, demanding=False)
     return without_known(findings, found, request.since)
@@ -188,45 +190,49 @@ def _faults(
         # What tells of no ecosystem (KEV, EPSS) tells of all.
         data = tuple(each for each in database.data() if not each.ecosystems or places.intersection(each.ecosystems))
     if demanding:
-        _prove_covered(bill, numbers, matched)
+        _prove_covered(bill, matched)
+        if request.only_exploited and not any(each.name == _EXPLOITED for each in data):
+            raise KezuriError.of(
+                "--only-kev: the database of advisories has no data about what is known to be exploited",
+                hint=f"kezuri db update {_EXPLOITED} fetches it, kezuri db import FILE brings it along",
+                exit_code=2,
+            )
     findings += vulnerabilities(bill, numbers, matched.matches)
     told += _untold(bill, numbers, matched)
+    told += _halves(data)
     told += (remark.message for remark in age_remarks(settings, data, now))
     findings += of_ends(bill, lifecycles(), timestamp(int(now))[:10])
     return data
 
 
-def _prove_covered(bill: Bill, numbers: Sequence[int], matched: "Matched") -> None:
+def _prove_covered(bill: Bill, matched: "Matched") -> None:
     """KezuriError where the database has no data about anything that the bill has: that nothing was found would say
     nothing."""
-    if not matched.uncovered or matched.matches:
+    if not matched.uncovered or matched.covered:
         return
-    from kezuri.advisories.coordinates import coordinates
-
-    places = (coordinates(bill.components[number].package, bill.distribution) for number in numbers)
-    if sum(number for _, _, number in matched.uncovered) >= sum(place is not None for place in places):
-        names = _listed(sorted({f"{ecosystem} {release}".rstrip() for ecosystem, release, _ in matched.uncovered}))
-        sources = [_source(ecosystem, release) for ecosystem, release, _ in matched.uncovered]
-        wanted = " ".join(dict.fromkeys(source for source in sources if source))
-        raise KezuriError.of(
-            f"{bill.name}: the database of advisories has no data about {names}: nothing can be said of its packages",
-            hint=f"kezuri db update {wanted} fetches it, kezuri db import FILE brings it along"
-            if wanted
-            else "kezuri db import FILE brings data along, kezuri db status shows what there is",
-            exit_code=2,
-        )
+    names = _listed(sorted({f"{ecosystem} {release}".rstrip() for ecosystem, release, _ in matched.uncovered}))
+    sources = [_source(ecosystem, release) for ecosystem, release, _ in matched.uncovered]
+    wanted = " ".join(dict.fromkeys(source for source in sources if source))
+    raise KezuriError.of(
+        f"{bill.name}: the database of advisories has no data about {names}: nothing can be said of its packages",
+        hint=f"kezuri db update {wanted} fetches it, kezuri db import FILE brings it along"
+        if wanted
+        else "kezuri db import FILE brings data along, kezuri db status shows what there is",
+        exit_code=2,
+    )
 
 
 def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[str]:
     """What the answer of the database leaves open, as sentences."""
+    runtimes = [name for ecosystem, name, _ in matched.uncovered if ecosystem == "runtime"]
+    if runtimes:
+        yield f"the database has no data about runtimes themselves: {_listed(runtimes)}"
     for ecosystem, release, number in matched.uncovered:
         named = f"{ecosystem} {release}".rstrip()
         source = _source(ecosystem, release)
         if ecosystem == "runtime":
-            packages = (bill.components[each].package for each in numbers)
-            runtimes = [each.full_name for each in packages if each.ecosystem == "generic"]
-            yield f"the database has no data about runtimes themselves: {_listed(runtimes)}"
-        elif source:
+            continue
+        if source:
             yield (
                 f"the database has no data about {named} (kezuri db update {source} fetches it); packages that could "
                 f"not be asked about: {number}"
@@ -244,6 +250,19 @@ def _untold(bill: Bill, numbers: Sequence[int], matched: "Matched") -> Iterable[
         yield f"{', '.join(locked)} were not read: only what is installed is known"
     if not bill.components:
         yield f"{bill.name}: no packages were found, so nothing is known about it"
+
+
+def _halves(data: "Iterable[DataSet]") -> Iterable[str]:
+    """The repositories of a release of Alpine whose other one is there: each tells of its own packages only."""
+    names = {each.name for each in data}
+    for name in sorted(names):
+        release, _, repository = name.rpartition("/")
+        other = {"main": "community", "community": "main"}.get(repository, "")
+        if release.startswith("alpine/") and other and f"{release}/{other}" not in names:
+            yield (
+                f"the database has no data about a part of Alpine {release.removeprefix('alpine/')}: its repository "
+                f"{other} (data set {release}/{other})"
+            )
 
 
 def _source(ecosystem: str, release: str) -> str:

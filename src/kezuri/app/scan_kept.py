@@ -1,10 +1,10 @@
 """What a scan found in the files of images, kept in the store: images do not change, and reading them takes time."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any, Final
 
 import kezuri
+from kezuri.app import kept_json
 from kezuri.app.anatomy_kept import code
 from kezuri.sbom.values import Bill
 from kezuri.scan.values import Finding
@@ -17,8 +17,8 @@ _ROOMS: Final = ("anatomy", "check/image", "check/rules", "scan")
 
 
 class KeptInside:
-    """The findings that a store keeps, in a file for each image. They are worth no more than the time that they spare:
-    what cannot be read or written is passed over in silence. No secret is in them, only where it is."""
+    """The findings that a store keeps, in a file for each image: see `kept_json`. No secret is in them, only where it
+    is."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -36,29 +36,15 @@ class KeptInside:
 
     def load(self, key: str) -> tuple[Finding, ...] | None:
         """The findings that were kept; None where there are none, or they are damaged."""
-        import json
-        import zlib
-
+        row = kept_json.load(self._path(key), _MAGIC, _MOST)
         try:
-            with open(self._path(key), "rb") as file:
-                raw = file.read(_MOST)
-            if not raw.startswith(_MAGIC):
-                return None
-            unpacker = zlib.decompressobj()
-            text = unpacker.decompress(raw[len(_MAGIC) :], _MOST)
-            return tuple(map(_finding, json.loads(text if unpacker.eof else b"")))
-        except (OSError, ValueError, TypeError, zlib.error, RecursionError):
+            return None if row is None else tuple(map(_finding, row))
+        except (ValueError, TypeError):
             return None
 
     def save(self, key: str, findings: Iterable[Finding]) -> None:
         """Keep the findings, if the disk takes them."""
-        import json
-        import zlib
-
-        from kezuri.linux.replacement import replacement
-
-        with suppress(OSError), replacement(self._path(key), durable=False) as file:
-            file.write(_MAGIC + zlib.compress(json.dumps(tuple(findings), separators=(",", ":")).encode(), 1))
+        kept_json.save(self._path(key), _MAGIC, tuple(findings))
 
     def _path(self, key: str) -> str:
         return self._store.path("listings", f"inside-{key}")

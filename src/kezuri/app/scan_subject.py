@@ -15,7 +15,7 @@ def of_archive(path: str) -> str:
     from kezuri.store.archive_file import ArchiveFile
 
     with ArchiveFile.open(path) as archive:
-        form = "docker" if archive.size("manifest.json") is not None else "oci"
+        form = "oci" if archive.size("manifest.json") is None else "docker"
     return f"{form}-archive:{path}"
 
 
@@ -24,19 +24,13 @@ def is_document(subject: str) -> bool:
     return subject.startswith("sbom:")
 
 
-_LOCK_FILES = frozenset(
-    (
-        *("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "requirements.txt", "poetry.lock"),
-        *("uv.lock", "Pipfile.lock", "pdm.lock", "go.sum", "Cargo.lock", "Gemfile.lock", "composer.lock", "pom.xml"),
-        *("gradle.lockfile", "packages.lock.json", "mix.lock", "pubspec.lock", "conan.lock"),
-    )
-)
-
-
 def lock_files(directory: str) -> tuple[str, ...]:
     """What lies in a directory and names packages that need not be installed there; nothing where it cannot be
     listed."""
+    from kezuri.packages.locks import UNREAD, reader
+
     try:
-        return tuple(sorted(_LOCK_FILES.intersection(os.listdir(directory))))
+        names = os.listdir(directory)
     except OSError:
         return ()
+    return tuple(sorted(name for name in names if name in UNREAD or reader(name) is not None))

@@ -92,7 +92,8 @@ def facts(advice: Advice, phrase: Phrase, words: Words, now: float) -> Iterator[
     if contents is not None:
         if contents.created:
             yield phrase("Made"), phrase("{} ({})", one_line(contents.created), age(contents, phrase, now))
-        yield phrase("Digest"), contents.digest
+        if contents.digest:
+            yield phrase("Digest"), contents.digest
         yield from _parts(contents, base.row.ends, phrase)
     if base.row.absent:
         yield phrase("Contents"), one_line(words(base.row.absent))

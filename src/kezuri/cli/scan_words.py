@@ -16,7 +16,6 @@ MOST = 40
 """The rows that a table has unless everything is wanted."""
 _MOST_NAMES = 3
 _MOST_DATA = 6
-_SHORTEST = 24
 
 
 class Row(NamedTuple):

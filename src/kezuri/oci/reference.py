@@ -18,6 +18,8 @@ _HOST = re.compile(
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _PLACES = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:")
 """The places of images beside registries: where a reference is wanted, their words are read as names."""
+_ELSEWHERE = {"registry": "docker://", "oci-dir": "oci:"}
+"""What Syft and Grype write for places of images."""
 _DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}\Z")
 
 
@@ -103,6 +105,10 @@ def _meant(text: str) -> str:
         return "this looks like a directory: is a name missing before it?"
     if "://" in text:
         return f"leave {text.partition('://')[0]}:// out"
+    place, colon, rest = text.partition(":")
+    if colon and rest and place in _ELSEWHERE:
+        meant = _ELSEWHERE[place] + rest
+        return f"did you mean {meant}?"
     if text.startswith(_PLACES):
         return f"that is a place of images: kezuri copy {text} NAME"
     name, at, digest = text.partition("@")

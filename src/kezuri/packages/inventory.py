@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from kezuri.packages.package import Package, Record
+from kezuri.packages.package import SYSTEM, Package, Record
 from kezuri.packages.python import compiled_from
 from kezuri.packages.records import listed_package
 
 ALWAYS: Final = 1 << 30
 """The end of what no layer takes away."""
-SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
-"""The ecosystems of packages of the system."""
 BESIDE: Final = frozenset(("copyright", "os release"))
 """Kinds of records that tell something of packages, and that no package is there."""
 _APART: Final = frozenset(("site-packages", "dist-packages", "node_modules"))

@@ -40,8 +40,10 @@ def read(name: str, data: bytes) -> list[Package]:
                 found[package] = None
             if len(found) > _MOST_PACKAGES:
                 raise Unreadable("it names too many packages")
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Unreadable(f"{type(error).__name__}: {error}"[:200]) from error
+    except (TypeError, AttributeError, LookupError, RecursionError) as error:
+        raise Unreadable("it is not of the form that its name says") from error
+    except ValueError as error:
+        raise Unreadable(" ".join(str(error).split())[:200]) from error
     return list(found)
 
 

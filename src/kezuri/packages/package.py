@@ -1,8 +1,10 @@
 """A package that an image holds, and a record of packages: one file in which a package manager keeps its accounts."""
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import quote
 
+SYSTEM: Final = frozenset(("deb", "apk", "rpm"))
+"""The ecosystems of packages of the system, which its distribution keeps."""
 _LOWERED = ("golang", "composer", "deb", "apk")
 """Ecosystems whose package URLs are written in small letters."""
 
@@ -33,11 +35,11 @@ class Package(NamedTuple):
     built_here: bool = False
     vendor: str = ""
 
-    def purl(self, distribution: str = "", release: str = "") -> str:
-        """Its package URL. A `distribution` (`debian`, `alpine`) is the namespace of a package of the system, and the
-        `release` (`debian-12`) of which it is goes with it."""
+    def purl(self, distribution: str = "", **qualifiers: str) -> str:
+        """Its package URL. A `distribution` (`debian`, `alpine`) is the namespace of a package of the system; what it
+        is to say besides are `qualifiers`, those that are empty left out."""
         name, space, version = self.name, self.namespace or distribution, self.version
-        qualifiers = {"arch": self.architecture, "distro": release}
+        qualifiers["arch"] = self.architecture
         if self.ecosystem in _LOWERED:
             name, space = name.lower(), space.lower()
         if self.ecosystem == "rpm":
@@ -45,10 +47,10 @@ class Package(NamedTuple):
             version = rest if colon else version
             qualifiers["epoch"] = epoch if colon else ""
         parts = [f"pkg:{self.ecosystem}", *(part for part in space.split("/") if part), *name.split("/")]
-        said = "/".join([parts[0], *(_quoted(part, "") for part in parts[1:])])
+        said = "/".join([parts[0], *(quoted(part, "") for part in parts[1:])])
         if version:
-            said += f"@{_quoted(version)}"
-        asked = "&".join(f"{key}={_quoted(value)}" for key, value in sorted(qualifiers.items()) if value)
+            said += f"@{quoted(version)}"
+        asked = "&".join(f"{key}={quoted(value)}" for key, value in sorted(qualifiers.items()) if value)
         return f"{said}?{asked}" if asked else said
 
     @property
@@ -89,7 +91,8 @@ class Bytes:
         return self._data[offset : offset + size]
 
 
-def _quoted(text: str, safe: str = ":") -> str:
+def quoted(text: str, safe: str = ":") -> str:
+    """A part of a package URL as it is written there."""
     try:
         return quote(text, safe=safe, errors="surrogateescape")
     except UnicodeEncodeError:  # halves of surrogate pairs, as JSON can name them, are no bytes of anybody's

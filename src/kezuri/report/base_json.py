@@ -79,7 +79,7 @@ def _contents(contents: Contents | None) -> dict[str, Any]:
         return {"digest": None, "created": None, "size": None, "distribution": None, "packages": None, "read": None}
     distribution = contents.distribution
     return {
-        "digest": contents.digest,
+        "digest": contents.digest or None,
         "created": contents.created or None,
         "size": contents.size,
         "distribution": {"id": distribution.id, "version": distribution.version, "title": distribution.title}

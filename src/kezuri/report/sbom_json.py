@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kezuri.sbom.purls import of_package
 from kezuri.sbom.values import Bill, Component
 
 VERSION = 1
@@ -45,14 +46,12 @@ def document(bill: Bill, files: bool = False) -> dict[str, Any]:
 
 
 def _component(bill: Bill, component: Component, files: bool) -> dict[str, Any]:
-    package, distribution = component.package, bill.distribution
-    of_system = package.ecosystem in ("deb", "apk", "rpm")
-    release = f"{distribution.id}-{distribution.version}" if of_system and distribution.version else ""
+    package = component.package
     row: dict[str, Any] = {
         "type": package.ecosystem,
         "name": package.full_name,
         "version": package.version,
-        "purl": package.purl(distribution.id if of_system else "", release),
+        "purl": of_package(package, bill.distribution, foreign=component.foreign),
         "architecture": package.architecture or None,
         "source": package.source or None,
         "sourceVersion": package.source_version or None,

@@ -1,5 +1,6 @@
 """A scan as CycloneDX: the bill, with the faults that are known of its components."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from kezuri.diagnostics import visible
@@ -23,24 +24,20 @@ def document(report: Report, bill: Bill, version: Version = "1.6") -> dict[str, 
     """The document as a JSON object: the same scan gives the same bytes. Findings that are no faults of components have
     no place in it."""
     made = bill_document(bill, version)
-    found: dict[str, list[Finding]] = {}
-    for finding in faults(report.findings):
-        if 0 <= finding.component < len(bill.components):
-            found.setdefault(finding.id, []).append(finding)
-    made["vulnerabilities"] = [_vulnerability(number, several) for number, several in enumerate(_apart(found.values()))]
+    found = [each for each in faults(report.findings) if 0 <= each.component < len(bill.components)]
+    made["vulnerabilities"] = [_vulnerability(number, several) for number, several in enumerate(_groups(found))]
     head = {name: made.pop(name) for name in ("$schema", "bomFormat", "specVersion")}
     made.pop("serialNumber", None)
     return {**head, "serialNumber": f"urn:uuid:{identity(made)}", **made}
 
 
-def _apart(found: Any) -> list[list[Finding]]:
+def _groups(found: Sequence[Finding]) -> list[list[Finding]]:
     """Findings of one fault, apart where one thing is said of some and another of others."""
-    apart: dict[tuple[str, str, str, str], list[Finding]] = {}
-    for several in found:
-        for finding in several:
-            key = (finding.id, finding.severity, finding.ignored, finding.status)
-            apart.setdefault(key, []).append(finding)
-    return list(apart.values())
+    by_id: dict[str, dict[tuple[str, str, str], list[Finding]]] = {}
+    for finding in found:
+        said = (finding.severity, finding.ignored, finding.status)
+        by_id.setdefault(finding.id, {}).setdefault(said, []).append(finding)
+    return [group for groups in by_id.values() for group in groups.values()]
 
 
 def _vulnerability(number: int, several: list[Finding]) -> dict[str, Any]:
@@ -61,7 +58,7 @@ def _vulnerability(number: int, several: list[Finding]) -> dict[str, Any]:
     analysis = _analysis(first)
     if analysis:
         made["analysis"] = analysis
-    made["affects"] = [_affected(number) for number in sorted({finding.component for finding in several})]
+    made["affects"] = [{"ref": reference(number)} for number in sorted({finding.component for finding in several})]
     signal = first.signal
     properties = []
     if signal is not None and signal.exploited:
@@ -83,10 +80,6 @@ def _ratings(finding: Finding) -> list[dict[str, Any]]:
         own["score"] = finding.score
     # The severity is what the keeper of the data says; a vector may say another one.
     return [own, *ratings]
-
-
-def _affected(component: int) -> dict[str, Any]:
-    return {"ref": reference(component)}
 
 
 def _analysis(finding: Finding) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from kezuri import __version__
 from kezuri.diagnostics import visible
 from kezuri.report.scan_words import clipped, faults, fingerprint, let_pass, page, solution
-from kezuri.sbom.cyclonedx import document as bill_document
+from kezuri.sbom.cyclonedx import image_purl
 from kezuri.sbom.purls import parse
 from kezuri.sbom.values import Bill
 from kezuri.sbom.wording import clean
@@ -23,7 +23,7 @@ JUSTIFICATIONS: Final = (
 
 def document(report: Report, bill: Bill, at: str) -> dict[str, Any]:
     """The document: a statement for each fault and what is said of it. Where nothing was found it has none."""
-    product = bill_document(bill._replace(components=()))["metadata"]["component"].get("purl", "")
+    product = image_purl(bill)
     statements: dict[tuple[str, str, str], dict[str, Any]] = {}
     for finding in faults(report.findings):
         said = _said(finding)
@@ -74,8 +74,6 @@ def _said(finding: Finding) -> dict[str, str]:
             "status": "not_affected",
             "impact_statement": visible(finding.ignored or finding.note) or "not affected",
         }
-    if finding.status == "undetermined":
-        return {"status": "under_investigation"}
     if finding.ignored:
         status, why = let_pass(finding)
         if status == "not_affected":
@@ -84,4 +82,6 @@ def _said(finding: Finding) -> dict[str, str]:
         if status == "fixed":
             return {"status": status, "status_notes": why}
         return {"status": "affected", "action_statement": f"accepted: {why}"}
+    if finding.status == "undetermined":
+        return {"status": "under_investigation"}
     return {"status": "affected", "action_statement": solution(finding)}

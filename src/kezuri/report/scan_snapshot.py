@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kezuri import __version__
+from kezuri.packages.package import SYSTEM
 from kezuri.report.places import shown
 from kezuri.report.scan_words import HOME
-from kezuri.sbom.purls import SYSTEM, of_package
+from kezuri.sbom.purls import of_package
 from kezuri.sbom.values import Bill, Component
 
 _NAMES: Final = {

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from kezuri.diagnostics import visible
+from kezuri.packages.package import SYSTEM
 from kezuri.report.scan_snapshot import kind_of
 from kezuri.report.scan_words import about, clipped, counting, links, page, solution
-from kezuri.sbom.purls import SYSTEM, of_package
+from kezuri.sbom.purls import of_package
 from kezuri.sbom.values import Bill, Component
 from kezuri.scan.values import Finding, Report
 
@@ -75,7 +76,7 @@ def _group(component: Component, bill: Bill) -> tuple[bool, str, str]:
 
 def _vulnerability(report: Report, bill: Bill, component: Component, finding: Finding) -> dict[str, Any]:
     package = component.package
-    status = _STATUSES.get(finding.status) or ("fixed" if finding.fixed else "affected")
+    status = "fixed" if finding.fixed else _STATUSES.get(finding.status, "affected")
     made: dict[str, Any] = {
         "VulnerabilityID": finding.id,
         "PkgID": f"{package.full_name}@{package.version}",
@@ -102,17 +103,17 @@ def _vulnerability(report: Report, bill: Bill, component: Component, finding: Fi
 
 
 def _cvss(finding: Finding) -> dict[str, Any]:
+    from kezuri.advisories.fields import scored
+
     said: dict[str, Any] = {}
     for vector in finding.vectors:
-        if vector.startswith("CVSS:3"):
-            said.setdefault("V3Vector", vector)
-        elif vector.startswith("CVSS:4"):
-            said.setdefault("V40Vector", vector)
-        else:
-            said.setdefault("V2Vector", vector)
-    if finding.score > 0:
-        newest = "V40Score" if "V40Vector" in said else "V3Score" if "V3Vector" in said else "V2Score"
-        said[newest] = finding.score
+        version = {"CVSS:3": "V3", "CVSS:4": "V40"}.get(vector[:6], "V2")
+        if f"{version}Vector" not in said:
+            said[f"{version}Vector"] = vector
+            if score := scored(vector):
+                said[f"{version}Score"] = score
+    if not said and finding.score > 0:
+        said["V3Score"] = finding.score
     return {finding.data or "unknown": said} if said else {}
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from kezuri.advisories.coordinates import Distribution, distribution_of
 from kezuri.anatomy.dissection import Dissection
 from kezuri.anatomy.naming import RecordedNames
-from kezuri.packages.inventory import SYSTEM, Inventory
+from kezuri.packages.inventory import Inventory
+from kezuri.packages.package import SYSTEM
 from kezuri.packages.presence import Present, merged, present
 from kezuri.packages.runtimes import VARIABLES, declared
 from kezuri.sbom.foreign import Origins

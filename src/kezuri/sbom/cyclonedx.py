@@ -5,9 +5,9 @@ from typing import Any, Final, Literal
 
 from kezuri import __version__
 from kezuri.oci.reference import Reference
-from kezuri.packages.package import Package
+from kezuri.packages.package import SYSTEM, Package
 from kezuri.sbom import licences
-from kezuri.sbom.purls import SYSTEM, PackageURL, of_package
+from kezuri.sbom.purls import PackageURL, of_package
 from kezuri.sbom.values import Bill, Component
 from kezuri.sbom.wording import UNNAMED, clean, identity, located, moment, of_bill, of_component
 
@@ -58,22 +58,23 @@ def _subject(bill: Bill) -> dict[str, Any]:
     }
     if bill.digest:
         made["version"] = bill.digest
-        if purl := _image_purl(bill):
-            made["purl"] = purl
+    if purl := image_purl(bill):
+        made["purl"] = purl
     made["properties"] = _properties(of_bill(bill))
     return made
 
 
-def _image_purl(bill: Bill) -> str:
-    """An image's package URL (type `oci`), by the registry that its name is of."""
-    reference = Reference.maybe(bill.name.removeprefix("docker://")) if bill.kind == "image" else None
-    if reference is None:
+def image_purl(bill: Bill) -> str:
+    """An image's package URL (type `oci`), by the registry that its name is of; empty for what is no image, or
+    has no digest."""
+    reference = Reference.maybe(bill.name.removeprefix("docker://"))
+    if bill.kind != "image" or not bill.digest or reference is None:
         return ""
     qualifiers = {"repository_url": reference.repository, "tag": reference.tag}
     if bill.platform:
         qualifiers["arch"] = bill.platform.split("/")[1] if "/" in bill.platform else bill.platform
-    pairs = tuple((key, value) for key, value in sorted(qualifiers.items()) if value)
-    return str(PackageURL("oci", "", reference.path.rpartition("/")[2], bill.digest, pairs))
+    name = reference.path.rpartition("/")[2]
+    return str(PackageURL("oci", "", name, bill.digest, tuple(qualifiers.items())))
 
 
 def _system(bill: Bill) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from kezuri.advisories.coordinates import Distribution
-from kezuri.packages.package import Package, number_of
+from kezuri.packages.package import SYSTEM, Package, number_of
 from kezuri.sbom import purls
 from kezuri.sbom.values import Bill, BillLayer, Component
 from kezuri.sbom.wording import BEGINNING, OURS, UNNAMED, clean
@@ -118,15 +118,15 @@ class Draft:
                 package = package._replace(version=version)
         source_name = first.get(f"{OURS}source", first.get("aquasecurity:trivy:SrcName", source[0]))
         source_version = first.get(f"{OURS}sourceVersion", "") or _trivy_version(first) or source[1]
-        if package.ecosystem in purls.SYSTEM and not package.source:
+        if package.ecosystem in SYSTEM and not package.source:
             package = package._replace(source=source_name if source_name != package.name else "")
-        if package.ecosystem in purls.SYSTEM and not package.source_version and not package.source.endswith(".rpm"):
+        if package.ecosystem in SYSTEM and not package.source_version and not package.source.endswith(".rpm"):
             package = package._replace(source_version=source_version if source_version != package.version else "")
         package = package._replace(
             licence=first.get(f"{OURS}licence", licence)[:_MOST_WORDS],
             size=number_of(first.get(f"{OURS}size", "").encode("utf-8", "replace")),
             built_here=f"{OURS}builtHere" in first,
-            vendor=vendor if package.ecosystem in purls.SYSTEM else "",
+            vendor=vendor if package.ecosystem in SYSTEM else "",
             architecture=package.architecture or first.get(f"{OURS}architecture", ""),
         )
         evidence = tuple(dict.fromkeys(record.removeprefix("/") for record in records if record))[:_RECORDS]

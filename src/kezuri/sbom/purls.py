@@ -2,10 +2,10 @@
 
 import re
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from kezuri.advisories.coordinates import Distribution
-from kezuri.packages.package import Package
+from kezuri.packages.package import SYSTEM, Package, quoted
 
 _MOST = 4000
 """Characters of a package URL that is read."""
@@ -13,8 +13,6 @@ _TYPE = re.compile(r"[a-z][a-z0-9.-]{0,99}\Z")
 _KEY = re.compile(r"[a-z][a-z0-9._-]{0,99}\Z")
 _CALLED: Final = {"alpine": "apk", "dpkg": "deb", "debian": "deb", "python": "pypi", "java": "maven", "go": "golang"}
 """Types that some tools wrote before there was one list of them."""
-SYSTEM: Final = ("deb", "apk", "rpm")
-"""Types whose namespace is a distribution."""
 
 
 class PackageURL(NamedTuple):
@@ -30,12 +28,12 @@ class PackageURL(NamedTuple):
     def __str__(self) -> str:
         """Its canonical form."""
         parts = [self.type, *(part for part in self.namespace.split("/") if part), self.name]
-        said = "pkg:" + "/".join(_quoted(part, "") for part in parts)
+        said = "pkg:" + "/".join(quoted(part, "") for part in parts)
         if self.version:
-            said += f"@{_quoted(self.version)}"
+            said += f"@{quoted(self.version)}"
         if self.qualifiers:
-            said += "?" + "&".join(f"{key}={_quoted(value)}" for key, value in sorted(self.qualifiers) if value)
-        return f"{said}#{_quoted(self.subpath, '/')}" if self.subpath else said
+            said += "?" + "&".join(f"{key}={quoted(value)}" for key, value in sorted(self.qualifiers) if value)
+        return f"{said}#{quoted(self.subpath, '/')}" if self.subpath else said
 
     def qualifier(self, key: str) -> str:
         """The value of a qualifier; empty where there is none."""
@@ -78,7 +76,7 @@ def package(purl: PackageURL) -> Package:
     if kind in SYSTEM:
         space = ""
         source, _, source_version = purl.qualifier("upstream").partition("@")
-    if kind == "rpm" and (epoch := purl.qualifier("epoch")) and ":" not in version:
+    if kind in ("deb", "rpm") and (epoch := purl.qualifier("epoch")) and ":" not in version:
         version = f"{epoch}:{version}"
     if kind == "pypi":
         name = re.sub(r"[-_.]+", "-", name).lower()
@@ -97,23 +95,18 @@ def of_package(package: Package, distribution: Distribution, *, foreign: bool = 
     """The package URL of a package in documents for others: with its distribution and the source package that it was
     built from, by which other scanners find what is known about it. A `foreign` package of the system came from
     elsewhere than the distribution, and its URL does not say otherwise."""
-    of_system = package.ecosystem in SYSTEM
-    ours = of_system and not foreign
-    text = package.purl(distribution.id if ours else "")
-    if not of_system:
-        return text
-    qualifiers = {}
-    if ours and distribution.id:
-        qualifiers["distro"] = f"{distribution.id}-{distribution.version}" if distribution.version else distribution.id
+    if package.ecosystem not in SYSTEM:
+        return package.purl()
+    upstream = ""
     if package.source and package.source != package.name:
         same = package.source_version in ("", package.version)
-        qualifiers["upstream"] = package.source if same else f"{package.source}@{package.source_version}"
+        upstream = package.source if same else f"{package.source}@{package.source_version}"
     elif package.source_version and package.source_version != package.version:
-        qualifiers["upstream"] = f"{package.name}@{package.source_version}"
-    base, _, asked = text.partition("?")
-    pairs = [pair for pair in asked.split("&") if pair]
-    pairs += [f"{key}={_quoted(value)}" for key, value in qualifiers.items()]
-    return f"{base}?{'&'.join(sorted(pairs))}" if pairs else base
+        upstream = f"{package.name}@{package.source_version}"
+    if foreign or not distribution.id:
+        return package.purl(upstream=upstream)
+    release = f"{distribution.id}-{distribution.version}" if distribution.version else distribution.id
+    return package.purl(distribution.id, distro=release, upstream=upstream)
 
 
 def distribution(purl: PackageURL) -> Distribution | None:
@@ -128,10 +121,3 @@ def distribution(purl: PackageURL) -> Distribution | None:
     space = purl.namespace.lower()
     version = said.removeprefix(f"{space}-")
     return Distribution({"redhat": "rhel"}.get(space, space), version if version != space else "")
-
-
-def _quoted(text: str, safe: str = ":") -> str:
-    try:
-        return quote(text, safe=safe, errors="surrogateescape")
-    except UnicodeEncodeError:  # halves of surrogate pairs, as JSON can name them, are no bytes of anybody's
-        return quote(text, safe=safe, errors="surrogatepass")

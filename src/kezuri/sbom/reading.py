@@ -15,11 +15,9 @@ MOST_VALUES: Final = 3_000_000
 bill of an image of 840 MB with all its files (Syft's) has less than a tenth of it."""
 _WRAPPED: Final = 4
 """How deep a document may be within others: a statement within an envelope is the second."""
-_WORDS: Final = (
-    (b"bomFormat", b"CycloneDX"),
-    (b"spdxVersion", b"SPDX-2."),
-    (b"_type", b"https://in-toto.io/Statement/"),
-    (b"payloadType", b"application/vnd.in-toto+json"),
+_WHAT_FILES: Final = (
+    "what can be named is an SBOM (CycloneDX, SPDX), an archive of an image, or a directory; "
+    "`kezuri check FILE` checks Dockerfiles"
 )
 _AS_JSON: Final = "write it in JSON: both forms have it, and every tool that writes them does, too"
 
@@ -45,12 +43,6 @@ def read(data: bytes, where: str) -> Bill:
     raise _unknown(document, where)
 
 
-def is_bill(data: bytes) -> bool:
-    """Whether bytes look like such a document: an object of JSON with the words of one."""
-    start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return start.startswith(b"{") and any(all(word in data for word in words) for words in _WORDS)
-
-
 def values_in(data: bytes) -> int:
     """How many values a document of JSON has at most; it is not read for it."""
     return sum(map(data.count, (b"{", b"[", b",")))
@@ -72,7 +64,7 @@ def _document(data: bytes, where: str) -> dict[str, Any]:
         raise KezuriError.of(f"{where}: nested too deep for a bill", exit_code=2) from None
     except ValueError as error:
         why = str(error)[:100]
-        raise KezuriError.of(f"{where}: not a JSON document: {why}", exit_code=2) from None
+        raise KezuriError.of(f"{where}: not a JSON document: {why}", hint=_WHAT_FILES, exit_code=2) from None
     if not isinstance(document, dict):
         raise KezuriError.of(f"{where}: not an object of JSON: no CycloneDX and no SPDX document", exit_code=2)
     return document

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from kezuri.packages.package import SYSTEM
 from kezuri.sbom.licences import referenced
-from kezuri.sbom.purls import SYSTEM
 from kezuri.sbom.values import Bill, BillLayer, Component
 
 OURS: Final = "kezuri:"

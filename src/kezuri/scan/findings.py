@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from kezuri.advisories.matching import Match
-from kezuri.sbom.purls import SYSTEM, of_package
+from kezuri.packages.package import SYSTEM
+from kezuri.sbom.purls import of_package
 from kezuri.sbom.values import Bill, Component
 from kezuri.scan.values import Finding
 

@@ -13,10 +13,12 @@ def nearest_mending(compare: Comparison, installed: str, faults: Sequence[Sequen
     mends one. `faults` are for each fault the versions that mend it, one for each line of releases. Unordered for
     versions that cannot be compared."""
     order = cmp_to_key(compare)
-    candidates = sorted({version for fixed in faults for version in fixed}, key=order)
+    # Hundreds of faults are mended by the same few releases.
+    lines = tuple(dict.fromkeys(tuple(fixed) for fixed in faults))
+    candidates = sorted({version for fixed in lines for version in fixed}, key=order)
     later = [version for version in candidates if not installed or compare(version, installed) > 0]
     for version in later:
-        if all(mends(compare, version, fixed) for fixed in faults):
+        if all(mends(compare, version, fixed) for fixed in lines):
             return version
     return (later or candidates)[-1]
 

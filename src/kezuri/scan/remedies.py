@@ -1,28 +1,16 @@
 """What to do about findings, as orders that a person can follow: which of them go by it, and which stay."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from kezuri.packages.package import Package
-from kezuri.sbom.purls import SYSTEM
+from kezuri.advisories.coordinates import scheme_of
+from kezuri.packages.package import SYSTEM, Package
 from kezuri.sbom.values import Bill, BillLayer
 from kezuri.scan.mending import nearest_mending
 from kezuri.scan.urgency import worst_first
 from kezuri.scan.values import Doing, Finding, Remedy
-from kezuri.versions.order import Scheme, Unordered, comparison
+from kezuri.versions.order import Unordered, comparison
 
-_SCHEMES: Mapping[str, Scheme] = {
-    "deb": "dpkg",
-    "apk": "apk",
-    "rpm": "rpm",
-    "pypi": "pep440",
-    "npm": "semver",
-    "cargo": "semver",
-    "golang": "go",
-    "maven": "maven",
-    "gem": "gem",
-    "composer": "composer",
-    "nuget": "nuget",
-}
 _UPGRADES: Mapping[str, str] = {
     "deb": "apt-get update && apt-get install -y --only-upgrade {}",
     "apk": "apk upgrade --no-cache {}",
@@ -33,10 +21,9 @@ _LANGUAGES: Mapping[str, str] = {
     "pypi": "pip install '{}>={}'",
     "cargo": "cargo update -p {} --precise {}",
     "golang": "go get {}@{}",
-    "gem": "bundle update {} --conservative ({})",
+    "gem": "bundle update {} --conservative  # to {}",
     "composer": "composer require '{}:^{}'",
     "nuget": "dotnet add package {} --version {}",
-    "maven": "{}:{}",
 }
 _GO = "go"
 _OF_GO = (_GO, "stdlib", "toolchain")
@@ -56,10 +43,9 @@ _Group = tuple[str, str, object]
 
 def remedies(bill: Bill, findings: Sequence[Finding]) -> tuple[Remedy, ...]:
     """What mends the findings that count, which stand in order of urgency: first what mends the most urgent ones, of
-    equal urgency what mends more. What
-    came with the base image goes with a newer one; a package of the distribution with an upgrade where it was
-    installed; one of a language with the nearest version that mends all that is known of it; licences that are not
-    forbidden need nothing. What nothing mends is last, with an empty order."""
+    equal urgency what mends more. What came with the base image goes with a newer one; a package of the distribution
+    with an upgrade where it was installed; one of a language with the nearest version that mends all that is known of
+    it; licences that are not forbidden need nothing. What nothing mends is last, with an empty order."""
     groups: dict[_Group, list[int]] = {}
     for number, finding in enumerate(findings):
         if not finding.ignored:
@@ -163,15 +149,14 @@ def _update(ecosystem: str, findings: Sequence[Finding]) -> str:
 
 
 def version_that_mends(ecosystem: str, findings: Sequence[Finding]) -> str:
-    """The nearest version that mends all these findings, which are about one package; the latest of those that mend
-    one, where their versions cannot be compared."""
+    """The nearest version that mends all these findings, which are about one package: of all versions, where the one
+    that is installed cannot be compared, and the last in the order of letters, where those that mend cannot be."""
     each = [finding.fixed for finding in findings]
-    installed = findings[0].installed
-    compare = comparison(_SCHEMES.get(ecosystem, "generic"))
-    try:
-        return nearest_mending(compare, installed, each)
-    except Unordered:
-        return max(fixed[0] for fixed in each)
+    compare = comparison(scheme_of(ecosystem))
+    for installed in (findings[0].installed, ""):
+        with suppress(Unordered):
+            return nearest_mending(compare, installed, each)
+    return max(fixed[0] for fixed in each)
 
 
 def _is_plain(text: str) -> bool:

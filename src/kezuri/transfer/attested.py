@@ -33,7 +33,13 @@ _TOLD: Final = (PREDICATE_TYPE, "predicateType", "dev.sigstore.bundle.predicateT
 """The annotations in which BuildKit, cosign and GitHub's `actions/attest` say which predicate it is."""
 _HOLDS: Final = ("in-toto", "dsse", "sigstore.bundle", "spdx", "cyclonedx", "vex", "sbom", "attestation")
 """Words in the media types of what may be, or hold, such a document."""
-_PLAIN: Final = ("application/json", "text/json")
+_PLAIN: Final = (
+    "application/json",
+    "text/json",
+    "application/octet-stream",
+    "application/vnd.oci.image.layer.v1.tar",
+)
+"""What `kezuri attach`, ORAS and others call a file of which they are not told what it is."""
 
 
 class Attested(NamedTuple):

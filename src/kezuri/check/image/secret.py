@@ -111,7 +111,15 @@ _FORMS: Final = (
     ),
 )
 """Forms of tokens: the kind, what it is in words, one of which is in every such token, and how it is written."""
-_PASSWORD_IN_URL: Final = rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'$<>{}]{0,64}:([^\s/@\"'$<>{}]{6,128})@[a-zA-Z0-9]"
+_OF_WORDS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:/+=")
+"""What tokens consist of, and the marks that are in them."""
+_MARKED: Final = tuple([(kind, what, tuple(marks.split()), form) for kind, what, marks, form in _FORMS])
+_LONG: Final = 15
+"""`secretAccessKey` is the shortest word that has to be found; all tokens are longer."""
+_WORDS_ALONE: Final = bytes(each if each in _OF_WORDS else 32 for each in range(256))
+_LONGEST_SCHEME: Final = 21
+_SCHEME: Final = re.compile(rb"\b[a-z][a-z0-9+.-]{1,20}\Z")
+_PASSWORD_IN_URL: Final = rb"://[^\s/:@\"'$<>{}]{0,64}:([^\s/@\"'$<>{}]{6,128})@[a-zA-Z0-9]"
 _SAMPLES: Final = (
     rb"(?i)example|sample|dummy|placeholder|changeme|your[_-]|notareal|redacted|xxxx|\*\*\*\*|0000000|1234567890"
 )
@@ -122,18 +130,27 @@ def secrets(data: bytes) -> Iterator[Secret]:
     if b"PRIVATE KEY" in data:
         for found in re.finditer(_KEY, data):
             yield Secret("a private key", found.start(), found.end(), "private-key")
-    for kind, what, marks, form in _FORMS:
-        if any(mark in data for mark in marks.split()):
+    words = _long_words(data)
+    for kind, what, marks, form in _MARKED:
+        if any(mark in words for mark in marks):
             for found in re.finditer(form, data):
                 if not _sample(found[0]):
                     yield Secret(what, found.start(), found.end(), kind)
 
 
+def _long_words(data: bytes) -> bytes:
+    """The words of a text that are as long as a token, or as what stands before one: a tenth of most texts, in which
+    all marks are found in half the time."""
+    return b" ".join([word for word in data.translate(_WORDS_ALONE).split() if len(word) >= _LONG])
+
+
 def passwords_in_urls(data: bytes) -> Iterator[Secret]:
     """Passwords within addresses (`https://user:password@host`)."""
-    if b"://" not in data:
-        return
     for found in re.finditer(_PASSWORD_IN_URL, data):
+        # What is found first is what the fewest texts have: an address with an @ in it.
+        begin = found.start()
+        if not _SCHEME.search(data, max(0, begin - _LONGEST_SCHEME), begin):
+            continue
         if not _sample(found[1]) and found[1].lower() not in (b"password", b"passwd", b"secret"):
             yield Secret("a password in an address", found.start(1), found.end(1), "password-in-url")
 
