@@ -167,8 +167,10 @@ def test_rustsecs_toolchain_and_what_is_wrong() -> None:
         "```toml\n[advisory\n```\n",
         head.format("", 'patched = ["%%"]'),
         head.format("", "patched = [7]"),
+        # Reading it takes the time of the one times the other.
+        head.format("", "[" + "a." * 20_000 + "a]\n" + "".join(f"k{n} = 1\n" for n in range(10_000))),
     ):
-        with pytest.raises(Unusable, match=r"TOML|versions cannot be read|patched version"):
+        with pytest.raises(Unusable, match=r"TOML|more than 100 deep|versions cannot be read|patched version"):
             entry_of(text.encode(), "x.md", "rustsec")
 
 

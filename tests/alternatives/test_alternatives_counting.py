@@ -12,6 +12,7 @@ from kezuri.advisories.values import Signal
 from kezuri.alternatives.counting import Counted, counted, ends
 from kezuri.alternatives.values import Advice, Base, Contents, Counts, Row
 from kezuri.packages.package import Package
+from kezuri.sbom.foreign import Origins
 
 DEBIAN = Distribution("debian", "12", "Debian GNU/Linux 12 (bookworm)", "bookworm")
 LIBRARIES = (
@@ -55,6 +56,15 @@ def test_each_fault_counts_once_and_those_that_nobody_mends_count(path: str) -> 
     found = count(path, contents(*LIBRARIES, NODE))
     assert found.counts is not None and found.counts.total == 3
     assert found == (Counts(1, 1, 0, 1, fixable=2, exploited=1), "")
+
+
+def test_packages_from_elsewhere_are_none_of_the_distributions(path: str) -> None:
+    elsewhere = Package("deb", "openssl", "2.0-1~bookworm")
+    with Database.open(path) as database:
+        found = counted(database, contents(*LIBRARIES[2:], elsewhere), Origins(DEBIAN).foreign)
+        assert found.counts == Counts(0, 0, 0, 1)
+        assert found.why == "1 of its packages are from elsewhere than the distribution"
+        assert counted(database, contents(elsewhere), Origins(DEBIAN).foreign).counts is None
 
 
 def test_no_number_where_nobody_looked(path: str) -> None:
