@@ -1,7 +1,8 @@
 """Records of package managers: what each of them tells, and what is made of damaged ones."""
 
 import json
-from time import process_time
+
+import pytest
 
 from kezuri.packages.inventory import Inventory
 from kezuri.packages.package import Bytes, Package, Record
@@ -162,10 +163,12 @@ def test_packages_of_dpkg_that_are_not_configured_are_there() -> None:
     assert record is not None and [each.name for each in record.packages] == list(states[:-1])
 
 
+@pytest.mark.slow
 def test_records_that_say_the_same_a_hundred_thousand_times_take_no_longer_each() -> None:
-    many = tuple(Package("deb", "a", str(number), architecture="amd64") for number in range(3000))
-    files = tuple(f"x{number}" for number in range(3000))
-    inventory, started = Inventory(), process_time()
+    """Each held against all others would take hours; there is no clock here, only patience."""
+    many = tuple(Package("deb", "a", str(number), architecture="amd64") for number in range(30_000))
+    files = tuple(f"x{number}" for number in range(30_000))
+    inventory = Inventory()
     inventory.add("d.dist-info/METADATA", Record("python", (Package("pypi", "d", "1"),)))
     inventory.add("d.dist-info/RECORD", Record("python files", files=("a",) * 100_000))
     inventory.add("var/lib/dpkg/status.d/a", Record("dpkg one", many))
@@ -174,6 +177,5 @@ def test_records_that_say_the_same_a_hundred_thousand_times_take_no_longer_each(
     inventory.add("var/lib/dpkg/info/a.list", Record("dpkg files", files=files))
     inventory.settle()
     found = present(inventory.records)
-    assert len(found) == 6001 and sum(len(each.package.files) for each in found) < 120_000
-    assert process_time() - started < 3, "each was held against all others"
+    assert len(found) == 60_001 and sum(len(each.package.files) for each in found) < 200_000
     assert inventory.installed[inventory.owner("x7")].package.name == "a"
