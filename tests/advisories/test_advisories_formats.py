@@ -44,13 +44,16 @@ def test_debians_tracker(tmp_path: Path) -> None:
         "trixie": state("resolved", fixed_version="0"),
         "forky": state("undetermined"),
         "sid": state("resolved", fixed_version="1.3-1", urgency="unimportant"),
+        "wheezy": state("resolved"),
+        "jessie-security": state("resolved", fixed_version=""),
     }
     told = {
         "zlib": {
             "CVE-2024-1000": {"description": "a\nfault", "releases": releases},
             "TEMP-0000000-ABCDEF": {"releases": {"sid": state("open")}},
             "CVE-2024-1001": {"releases": {"sid": state("what")}},
-            "no id": {"releases": {}},
+            "no id": {"releases": {"sid": state("open")}},
+            "CVE-2024-1003": {"releases": {}},
             "CVE-2024-1002": 7,
         },
         "pigz": {"CVE-2024-1000": {"releases": {"sid": state("open")}}},
@@ -71,8 +74,10 @@ def test_debians_tracker(tmp_path: Path) -> None:
         Affected("Debian", "13", "zlib", (), (), "not-affected"),
         Affected("Debian", "14", "zlib", ((START,),), (), "undetermined"),
         Affected("Debian", "sid", "zlib", ((START, Event("fixed", "1.3-1")),), (), "affected", "low"),
+        Affected("Debian", "7", "zlib", ((START,),), (), "undetermined"),
+        Affected("Debian", "8", "zlib", ((START,),), (), "undetermined"),
     )
-    assert reading.losses.count == 4
+    assert reading.losses.count == 5
     assert ("Debian", "12") in reading.ecosystems and ("Debian", "sid") in reading.ecosystems
 
 
@@ -162,8 +167,10 @@ def test_rustsecs_toolchain_and_what_is_wrong() -> None:
         "```toml\n[advisory\n```\n",
         head.format("", 'patched = ["%%"]'),
         head.format("", "patched = [7]"),
+        # Reading it takes the time of the one times the other.
+        head.format("", "[" + "a." * 20_000 + "a]\n" + "".join(f"k{n} = 1\n" for n in range(10_000))),
     ):
-        with pytest.raises(Unusable, match=r"TOML|versions cannot be read|patched version"):
+        with pytest.raises(Unusable, match=r"TOML|more than 100 deep|versions cannot be read|patched version"):
             entry_of(text.encode(), "x.md", "rustsec")
 
 

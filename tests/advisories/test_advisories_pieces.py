@@ -111,6 +111,19 @@ def test_damaged_archives_are_errors_that_name_them(tmp_path: Path) -> None:
         read(tmp_path / "y.tar.gz")
 
 
+def test_a_directory_of_which_a_part_is_passed_over(tmp_path: Path) -> None:
+    """Its end tells how many there are: that some are not looked at is no smaller archive."""
+    data = bytearray(zipped(tmp_path / "x.zip", FILES).read_bytes())
+    end = data.rindex(b"PK\x05\x06")
+    size, start = struct.unpack_from("<LL", data, end + 12)
+    name, extra, comment = struct.unpack_from("<3H", data, start + 28)
+    first = 46 + name + extra + comment
+    struct.pack_into("<LL", data, end + 12, size - first, start + first)
+    (tmp_path / "x.zip").write_bytes(data)
+    with pytest.raises(KezuriError, match=r"its directory has 4 entries, and should have 5"):
+        read(tmp_path / "x.zip")
+
+
 def test_any_damage_is_an_error_or_the_truth(tmp_path: Path) -> None:
     whole = zipped(tmp_path / "x.zip", FILES).read_bytes()
     chance = random.Random(1)

@@ -103,5 +103,12 @@ def test_no_newer_line_is_offered_whose_life_is_over() -> None:
     ]  # fmt: skip
 
 
+def test_the_newest_line_comes_first_and_one_of_each_before_the_second_of_any() -> None:
+    assert [each.name for each in chosen("node:22").candidates if each.way == "newer"] == [
+        "node:26-trixie", "node:24-trixie-slim", "node:26-alpine3.24", "node:24-bookworm", "node:24-alpine3.24",
+    ]  # fmt: skip
+    assert not [each for each in chosen("node:27").candidates if each.way == "newer"]
+
+
 def test_lines() -> None:
     assert line_depth("docker.io/library/python") == 2 and line_depth("docker.io/library/node") == 1

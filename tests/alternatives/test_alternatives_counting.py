@@ -12,6 +12,7 @@ from kezuri.advisories.values import Signal
 from kezuri.alternatives.counting import Counted, counted, ends
 from kezuri.alternatives.values import Advice, Base, Contents, Counts, Row
 from kezuri.packages.package import Package
+from kezuri.sbom.foreign import Origins
 
 DEBIAN = Distribution("debian", "12", "Debian GNU/Linux 12 (bookworm)", "bookworm")
 LIBRARIES = (
@@ -30,6 +31,8 @@ def contents(*packages: Package, distribution: Distribution = DEBIAN) -> Content
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     unmended = fault("CVE-2026-3", "Debian", "12", "zlib", "", "low")
+    nobody_knows = fault("CVE-2026-6", "Debian", "12", "openssl", "", "critical")
+    notice = fault("CVE-2026-7", "Debian", "12", "openssl", "", "critical")
     return database(
         tmp_path / "advisories.db",
         fault("CVE-2026-1", "Debian", "12", "openssl", "3.0-2", "high"),
@@ -37,7 +40,10 @@ def path(tmp_path: Path) -> str:
         unmended._replace(affected=(unmended.affected[0]._replace(status="wont-fix"),)),
         fault("CVE-2026-4", "runtime", "", "node", "20.2.0", "critical"),
         fault("CVE-2026-5", "Debian", "12", "unknown-to-it", "", "unknown"),
+        nobody_knows._replace(affected=(nobody_knows.affected[0]._replace(status="undetermined"),)),
+        notice._replace(advisory=notice.advisory._replace(kind="unmaintained")),
         Signal("CVE-2026-1", "2026-08-02"),
+        Signal("CVE-2026-3", chance=0.5),
     )
 
 
@@ -50,6 +56,15 @@ def test_each_fault_counts_once_and_those_that_nobody_mends_count(path: str) -> 
     found = count(path, contents(*LIBRARIES, NODE))
     assert found.counts is not None and found.counts.total == 3
     assert found == (Counts(1, 1, 0, 1, fixable=2, exploited=1), "")
+
+
+def test_packages_from_elsewhere_are_none_of_the_distributions(path: str) -> None:
+    elsewhere = Package("deb", "openssl", "2.0-1~bookworm")
+    with Database.open(path) as database:
+        found = counted(database, contents(*LIBRARIES[2:], elsewhere), Origins(DEBIAN).foreign)
+        assert found.counts == Counts(0, 0, 0, 1)
+        assert found.why == "1 of its packages are from elsewhere than the distribution"
+        assert counted(database, contents(elsewhere), Origins(DEBIAN).foreign).counts is None
 
 
 def test_no_number_where_nobody_looked(path: str) -> None:
@@ -91,4 +106,5 @@ def test_ends_of_distribution_and_runtimes() -> None:
         ("2026-07-11", True, False),
         ("2026-04-30", True, True),
     ]
-    assert not ends(contents(distribution=Distribution("plan9", "4")), lifecycles(), "2026-11-28")
+    for nothing in (Distribution("plan9", "4"), Distribution("wolfi", "20230201")):
+        assert not ends(contents(distribution=nothing), lifecycles(), "2026-11-28")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.app.app_advisories import DAY, Place, a_place, kev, osv, secdb
+from tests.source.source_remote_servers import Handler
 
 from kezuri.advisories.database import Database
 from kezuri.advisories.origins import ORIGINS, origins
@@ -212,6 +213,16 @@ def test_damage_that_only_shows_when_it_is_read_is_no_dead_end(place: Place, whe
     updated = place.update("kev")
     assert not updated.failed and place.entries() == {"osv/PyPI": 300, "kev": 1}
     assert any("is damaged" in text and "it is made anew" in text for text in place.warned)
+
+
+def test_a_mirror_that_packs_everything(place: Place) -> None:
+    def packing(handler: Handler) -> None:
+        body, packs = osv("PYSEC-1"), "gzip" in handler.headers.get("Accept-Encoding", "")
+        handler.send(200, gzip.compress(body) if packs else body, {"Content-Encoding": "gzip"} if packs else {})
+
+    place.server.replies["/osv/PyPI"] = packing
+    place.update("osv/PyPI")
+    assert place.entries() == {"osv/PyPI": 1}
 
 
 def test_afresh(place: Place) -> None:

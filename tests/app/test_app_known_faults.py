@@ -8,6 +8,7 @@ from tests.build.build_workshop import Workshop, tar_of, write_layout
 
 from kezuri.advisories.values import Advisory, Affected, Entry
 from kezuri.advisories.writing import write
+from kezuri.app import known_faults
 from kezuri.app.compare import compare
 from kezuri.app.compare_request import CompareRequest, Ran
 from kezuri.app.known_faults import KnownFaults, built_faults
@@ -58,6 +59,17 @@ def test_a_build_knows_what_a_scan_would_say(shop: Workshop, settings: Settings)
     assert built_faults(settings, digest, 0, 0) == found  # but what is known is told
     write(settings.db, openssl(1, "3.0.2-1"))
     assert built_faults(settings, digest, 0, 0) is None  # not with other advisories
+
+
+def test_a_build_looks_only_where_that_costs_a_share_of_its_time(
+    shop: Workshop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = built(shop)
+    monkeypatch.setattr(known_faults, "_BYTES_A_SECOND", 1e-3)
+    assert built_faults(settings, digest, 1, 60) is None
+    assert built_faults(settings, digest, 1, 1e6) is not None
+    write(settings.db, openssl(1, "3.0.2-1"))
+    assert built_faults(settings, digest, 1, 0) is not None  # its layers were read meanwhile
 
 
 def test_packages_from_elsewhere_are_not_held_against_the_distribution(shop: Workshop, settings: Settings) -> None:

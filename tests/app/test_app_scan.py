@@ -201,3 +201,17 @@ def test_half_of_alpine_is_not_all_of_it(tmp_path: Path) -> None:
         write(settings.db, *halves, fetched="2026-11-21T00:00:00Z")
         told = scanned(settings, request, bill).told
         assert sum("a part of Alpine v3.20: its repository community" in text for text in told) == expected
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "release", "name"),
+    [("Alpine", "v3.20", "alpine/v3.20"), ("Debian", "12", "debian"), ("npm", "", "osv/npm")],
+)
+def test_what_fetches_data_names_all_of_it(ecosystem: str, release: str, name: str) -> None:
+    from kezuri.advisories.origins import ORIGINS
+    from kezuri.app.advisories import belongs
+    from kezuri.app.scan import _source
+
+    assert _source(ecosystem, release) == name
+    sets = {origin.name for origin in ORIGINS if (ecosystem, release) in origin.ecosystems}
+    assert all(belongs(each, name) for each in sets)

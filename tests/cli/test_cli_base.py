@@ -96,6 +96,7 @@ def test_the_table_as_markdown_and_json() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_json_is_as_its_schema_says() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((Path(__file__).parents[2] / "docs" / "base.schema.json").read_text())
@@ -170,3 +171,10 @@ def test_a_path_without_a_dockerfile_is_called_what_it_is(tmp_path: Path, monkey
         console = Console(io.StringIO(), (err := io.StringIO()), {"HOME": str(tmp_path)})
         assert call(("base", subject), console) == 1
         assert err.getvalue() == message
+
+
+def test_a_stage_that_is_not_there_is_no_other_one(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch AS build\nFROM debian:12\n")
+    console = Console(io.StringIO(), (err := io.StringIO()), {"HOME": str(tmp_path)})
+    assert call(("base", "--target", "biuld", f"{tmp_path}/Dockerfile"), console) == 1
+    assert "target stage 'biuld' could not be found" in err.getvalue() and "did you mean `build`?" in err.getvalue()

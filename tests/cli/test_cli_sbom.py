@@ -58,6 +58,7 @@ def test_a_table_says_what_brought_each_package(sbom: Any, tmp_path: Path) -> No
     assert out.splitlines()[4].endswith("1 of the base") and out.splitlines()[5].endswith("2 COPY . /app")
 
 
+@pytest.mark.slow
 def test_json_is_as_its_schema_says(sbom: Any, tmp_path: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     image = archive(tmp_path / "image.tar", LAYERS)

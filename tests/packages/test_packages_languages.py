@@ -148,3 +148,31 @@ def test_a_program_of_node_is_known_by_what_it_calls_itself() -> None:
 def test_what_the_config_declares() -> None:
     found = declared({"NODE_VERSION": "20.1.0", "REDIS_VERSION": "7.2.4", "PG_VERSION": "$X", "HTTPD_VERSION": ""})
     assert [(each.name, each.version) for each in found] == [("node", "20.1.0"), ("redis", "7.2.4")]
+
+
+def test_an_archive_of_java_that_holds_too_much_says_so() -> None:
+    import zipfile
+    from io import BytesIO
+
+    def jar(members: dict[str, bytes]) -> bytes:
+        raw = BytesIO()
+        with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as made:
+            for name, data in members.items():
+                made.writestr(name, data)
+        return raw.getvalue()
+
+    properties = b"groupId=g\nartifactId=a%d\nversion=1\n"
+    many = jar({f"META-INF/maven/g/a{n}/pom.properties": properties % n for n in range(5001)})
+    large = jar({"META-INF/maven/g/a/pom.properties": bytes(70 << 10)})
+    signed = b"Manifest-Version: 1.0\nImplementation-Title: s\nImplementation-Version: 2\n\n" + b"Name: x\n" * 10000
+    few = jar({"META-INF/maven/g/a/pom.properties": properties % 1})
+    told = {}
+    for name, data in (("many", many), ("large", large), ("few", few)):
+        found = parse("archive", f"app/{name}.jar", len(data), Bytes(data))
+        assert found is not None
+        told[name] = (len(found.packages), found.trouble)
+    end = "holds more than is read of an archive: not all of its packages are known"
+    data = jar({"META-INF/MANIFEST.MF": signed})
+    named = parse("archive", "app/s.jar", len(data), Bytes(data))
+    assert named is not None and (named.packages[0].name, named.packages[0].version, named.trouble) == ("s", "2", "")
+    assert told == {"many": (5001, f"/app/many.jar {end}"), "large": (0, f"/app/large.jar {end}"), "few": (1, "")}

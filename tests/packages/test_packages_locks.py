@@ -108,7 +108,7 @@ def test_what_is_no_lock_has_no_reader() -> None:
 def test_damaged_ones_are_said_and_never_more() -> None:
     choice = random.Random(4)
     for name, (text, _) in FORMS.items():
-        for _ in range(40):
+        for _ in range(15):
             data = bytearray(text.encode())
             for _ in range(choice.randint(1, 6)):
                 data[choice.randrange(len(data))] = choice.choice(b'\0\xff"{}[]:@()\n 9')

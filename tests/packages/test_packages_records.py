@@ -1,8 +1,11 @@
 """Records of package managers: what each of them tells, and what is made of damaged ones."""
 
 import json
+from time import process_time
 
+from kezuri.packages.inventory import Inventory
 from kezuri.packages.package import Bytes, Package, Record
+from kezuri.packages.presence import present
 from kezuri.packages.records import kind_of, parse
 
 
@@ -157,3 +160,20 @@ def test_packages_of_dpkg_that_are_not_configured_are_there() -> None:
     text = "\n".join(f"Package: {state}\nStatus: install ok {state}\nVersion: 1\n" for state in states)
     record = told("var/lib/dpkg/status", text + "\nPackage: odd\nStatus: odd\nVersion: 1\n")
     assert record is not None and [each.name for each in record.packages] == list(states[:-1])
+
+
+def test_records_that_say_the_same_a_hundred_thousand_times_take_no_longer_each() -> None:
+    many = tuple(Package("deb", "a", str(number), architecture="amd64") for number in range(3000))
+    files = tuple(f"x{number}" for number in range(3000))
+    inventory, started = Inventory(), process_time()
+    inventory.add("d.dist-info/METADATA", Record("python", (Package("pypi", "d", "1"),)))
+    inventory.add("d.dist-info/RECORD", Record("python files", files=("a",) * 100_000))
+    inventory.add("var/lib/dpkg/status.d/a", Record("dpkg one", many))
+    inventory.add("var/lib/dpkg/status.d/a.md5sums", Record("dpkg sums", files=files))
+    inventory.add("var/lib/dpkg/status", Record("dpkg", tuple(each._replace(files=("etc/x",)) for each in many)))
+    inventory.add("var/lib/dpkg/info/a.list", Record("dpkg files", files=files))
+    inventory.settle()
+    found = present(inventory.records)
+    assert len(found) == 6001 and sum(len(each.package.files) for each in found) < 120_000
+    assert process_time() - started < 3, "each was held against all others"
+    assert inventory.installed[inventory.owner("x7")].package.name == "a"

@@ -255,6 +255,7 @@ def test_every_kind_has_a_severity() -> None:
     assert SecretFiles().room == secret_files._MOST
 
 
+@pytest.mark.slow
 def test_many_secrets_in_one_file_take_no_longer_each() -> None:
     lines = [f'A_TOKEN={TOKENS["github-token"]}\nB_TOKEN="{MIXED}"\n'.encode() for _ in range(8000)]
     many = list(secrets_of(".env", b"".join(lines)))

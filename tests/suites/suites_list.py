@@ -91,6 +91,12 @@ _NAMED = (
         240,
         ("-m", "slow"),
     ),
+    Suite(
+        "scan",
+        ("tests/advisories", "tests/alternatives", "tests/sbom", "tests/scan", "tests/versions"),
+        200,
+        ("-m", "slow"),
+    ),
 )
 
 

@@ -72,11 +72,7 @@ class Database:
                 exit_code=2,
             ) from None
         except OSError as error:
-            raise KezuriError.of(
-                f"cannot read the database of advisories {path}: {error.strerror}",
-                hint="--db or KEZURI_DB names another one",
-                exit_code=2,
-            ) from None
+            raise _unreadable(error, path) from None
         try:
             _check(descriptor, path)
             address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?mode=ro&immutable=1"
@@ -204,17 +200,21 @@ def damaged(path: str, why: str) -> KezuriError:
     )
 
 
+def _unreadable(error: OSError, path: str) -> KezuriError:
+    return KezuriError.of(
+        f"cannot read the database of advisories {path}: {error.strerror}",
+        hint="--db or KEZURI_DB names another one",
+        exit_code=2,
+    )
+
+
 def _check(descriptor: int, path: str) -> None:
     """KezuriError unless the header is that of a whole database of this kezuri's."""
     try:
         header = os.pread(descriptor, 100, 0)
         size = os.fstat(descriptor).st_size
     except OSError as error:
-        raise KezuriError.of(
-            f"cannot read the database of advisories {path}: {error.strerror}",
-            hint="--db or KEZURI_DB names another one",
-            exit_code=2,
-        ) from None
+        raise _unreadable(error, path) from None
     application, version = int.from_bytes(header[68:72]), int.from_bytes(header[60:64])
     if not _HEADER.startswith(header[:16]) or (len(header) == 100 and application != APPLICATION):
         # Somebody's file: it is not written over, whatever is asked for.

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 _TOLD = 50
+_LONGEST = 500
+"""Characters of a name and of a reason: those of members of an archive may have 65,535."""
 
 
 class Loss(NamedTuple):
@@ -25,4 +27,4 @@ class Losses:
         """One more."""
         self.count += 1
         if len(self.told) < _TOLD:
-            self.told.append(Loss(name, why))
+            self.told.append(Loss(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…", why[:_LONGEST]))

@@ -29,6 +29,7 @@ _LARGEST = 1 << 20
 _FENCE = re.compile(r"\s*(?:```|~~~)toml[ \t]*\r?\n(.*?)\r?\n(?:```|~~~)[ \t]*(?:\r?\n|$)", re.DOTALL)
 _TITLE = re.compile(r"^#[ \t]+(.+)$", re.MULTILINE)
 _MOST_REQUIREMENTS = 1000
+_DEEPEST = 100
 
 
 class RustsecReading(Reading):
@@ -93,6 +94,9 @@ def entry_of(data: bytes, name: str, data_set: str) -> Entry:
 def _toml(text: str) -> dict[str, Any]:
     import tomllib
 
+    # Each line below such a header would walk through all of it.
+    if any(line.lstrip()[:1] == "[" and line.count(".") > _DEEPEST for line in text.splitlines()):
+        raise Unusable(f"its front has a table that is more than {_DEEPEST} deep")
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:

@@ -273,7 +273,7 @@ class NewDatabase:
     def _place(self, pair: tuple[str, str]) -> int:
         number = self._places.get(pair)
         if number is None:
-            number = self._places[pair] = max(self._places.values(), default=0) + 1
+            number = self._places[pair] = len(self._places) + 1
             self._connection.execute("INSERT INTO place VALUES (?, ?, ?)", (number, text(pair[0]), text(pair[1])))
         return number
 

@@ -42,11 +42,12 @@ class Zip:
     def __init__(self, file: BinaryIO, where: str) -> None:
         self._file = file
         self._where = where
-        self._start, self._size, self._begin = self._directory()
+        self._start, self._size, self._begin, self._count = self._directory()
 
     def members(self) -> Iterator[Member]:
         """The files of the archive in the order of its directory, which is read as they are asked for."""
         at, end, held = self._start, self._start + self._size, b""
+        count = 0
         while at < end or held:
             while len(held) < _CENTRAL.size + 3 * _MOST_COMMENT and at < end:
                 self._file.seek(at)
@@ -60,11 +61,15 @@ class Zip:
                 if not length:
                     break
                 position += length
+                count += 1
                 if member is not None:
                     yield member
             if not position:
                 self._bad("its directory is cut short")
             held = held[position:]
+        # The number has 16 bits where the archive is not of the wide kind, and some write it so whatever it is.
+        if (count - self._count) & 0xFFFF:
+            self._bad(f"its directory has {count} entries, and should have {self._count}")
 
     def read(self, member: Member, limit: int) -> bytes:
         """A member's plain bytes, checked against what the directory says of them; KezuriError for more than `limit`,
@@ -95,8 +100,8 @@ class Zip:
             raise KezuriError.of(f"{what} is damaged: it is not what the archive's directory says")
         return data
 
-    def _directory(self) -> tuple[int, int, int]:
-        """Where the directory begins, its size, and where the archive begins in the file."""
+    def _directory(self) -> tuple[int, int, int, int]:
+        """Where the directory begins, its size, where the archive begins in the file, and how many entries it has."""
         whole = self._file.seek(0, os.SEEK_END)
         tail = min(whole, _END.size + _MOST_COMMENT)
         self._file.seek(whole - tail)
@@ -104,7 +109,7 @@ class Zip:
         found = data.rfind(b"PK\x05\x06")
         if found < 0 or len(data) - found < _END.size:
             self._bad("its directory is missing, it may be cut short")
-        _, disk, _, _, _, size, start, _ = _END.unpack_from(data, found)
+        _, disk, _, _, count, size, start, _ = _END.unpack_from(data, found)
         end = whole - tail + found
         if start == _FULL or size == _FULL or disk == 0xFFFF or data[max(0, found - 20) : found][:4] == b"PK\x06\x07":
             self._file.seek(max(0, end - _LOCATOR.size))
@@ -115,12 +120,12 @@ class Zip:
                 record = self._file.read(_END64.size)
                 if len(record) < _END64.size or record[:4] != b"PK\x06\x06":
                     self._bad("its directory is not where it says")
-                size, start = _END64.unpack(record)[8:10]
+                count, size, start = _END64.unpack(record)[7:10]
                 end = at
         begin = end - size - start
         if begin < 0 or size > whole or start > whole:
             self._bad("its directory is not where it says")
-        return begin + start, size, begin
+        return begin + start, size, begin, count
 
     def _entry(self, data: bytes, at: int) -> tuple[int, Member | None]:
         """The length of an entry of the directory, 0 where not all of it is there, and its member unless it is a

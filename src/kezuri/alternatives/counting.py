@@ -1,5 +1,6 @@
 """How many faults are known in an image, and when its parts end."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from kezuri.advisories.database import Database
@@ -7,7 +8,9 @@ from kezuri.advisories.lifecycles import Lifecycle, Lifecycles
 from kezuri.advisories.matching import match
 from kezuri.advisories.values import SEVERITIES, Severity
 from kezuri.alternatives.values import Contents, Counts, End
+from kezuri.packages.package import Package
 
+_SYSTEM: Final = ("deb", "apk", "rpm")
 _NAMES: Final = {"openjdk": "java", "Microsoft.NETCore.App": "dotnet"}
 """What runtimes are called where their lives are listed, where that is not what their records call them."""
 
@@ -20,12 +23,17 @@ class Counted(NamedTuple):
     why: str = ""
 
 
-def counted(database: Database, contents: Contents) -> Counted:
+def counted(
+    database: Database, contents: Contents, foreign: Callable[[Package], bool] = lambda package: False
+) -> Counted:
     """The faults of an image by what the database has. Each advisory counts once, by the worst severity that it has
-    for any package."""
+    for any package. Packages of the system that are `foreign` did not come from the distribution: its data says
+    nothing of them."""
     if not contents.packages:
         return Counted(None, "no record of packages was found in it")
-    matched = match(database, contents.packages, contents.distribution)
+    packages = [each for each in contents.packages if each.ecosystem not in _SYSTEM or not foreign(each)]
+    elsewhere = len(contents.packages) - len(packages)
+    matched = match(database, packages, contents.distribution)
     lacking = [f"{name} {release}".rstrip() for name, release, _ in matched.uncovered if name != "runtime"]
     strange = [release for name, release, _ in matched.uncovered if name == "runtime"]
     partial, why = bool(lacking or matched.unordered), ""
@@ -37,7 +45,10 @@ def counted(database: Database, contents: Contents) -> Counted:
     elif strange:
         # The same for all tags of a runtime: it does not make one of them look better.
         why = f"the database has no data about {strange[0]} itself"
-    if sum(count for _, _, count in matched.uncovered) + len(matched.unordered) >= len(contents.packages):
+    elif elsewhere:
+        # Mostly what the image is made for, in all of its tags.
+        why = f"{elsewhere} of its packages are from elsewhere than the distribution"
+    if sum(count for _, _, count in matched.uncovered) + len(matched.unordered) >= len(packages):
         return Counted(None, why)
     worst: dict[str, Severity] = {}
     mended: dict[str, bool] = {}

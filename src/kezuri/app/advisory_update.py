@@ -225,7 +225,9 @@ class _Fetching:
         except OSError as error:
             raise unwritten(error, own) from error
         path = os.path.join(own, _FILES[origin.format])
-        return HttpFile(exchange, origin.address, path, self._cancel, _authorization(origin))
+        # An archive that a server packs once more is none to its reader.
+        encoding = "identity" if path.endswith((".zip", ".gz")) else "gzip"
+        return HttpFile(exchange, origin.address, path, self._cancel, _authorization(origin), encoding)
 
     def _known(self, there: "DataSet | None", origin: Origin) -> "Known | None":
         """What its server said of the set that is there, if it came from the same address."""

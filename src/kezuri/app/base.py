@@ -323,11 +323,12 @@ class _Advising:
 
     def _told_of(self, name: str, way: Way, contents: Contents) -> Row:
         from kezuri.alternatives.counting import counted, ends
+        from kezuri.sbom.foreign import Origins
 
         self._told += contents.told
         counts = None
         if self._database is not None:
-            answer = counted(self._database, contents)
+            answer = counted(self._database, contents, Origins(contents.distribution).foreign)
             counts = answer.counts
             if counts is not None and contents.lacks_runtime(name):
                 counts, answer = counts._replace(partial=True), answer._replace(why="nothing tells of its runtime")

@@ -49,13 +49,16 @@ def dockerfile_of(subject: str) -> str:
 
 def of_dockerfile(path: str, target: str, arguments: Mapping[str, str], platform: Platform) -> Subject:
     """The base that the stage `target` of a Dockerfile (the last one where it is empty) stands on in the end. No image
-    is asked for. KezuriError where the file cannot be read, or its base is not to be known."""
+    is asked for. KezuriError where the file cannot be read, has no such stage, or its base is not to be known."""
     from kezuri.dockerfile.parser import decode, parse
     from kezuri.plan.inputs import StageInput
     from kezuri.plan.planner import Planner, PlanRequest
+    from kezuri.plan.stages import StageNames, split_stages
     from kezuri.source.reading import read_dockerfile
 
     dockerfile = parse(decode(read_dockerfile(path, path)), path).verify()
+    if target:
+        StageNames(split_stages(dockerfile)[1]).target(target)
     request = PlanRequest(target=target, arguments=arguments, platform=platform)
     survey = Planner(dockerfile, request, _unasked).look(False)
     plans = {stage.number: stage.plan for stage in survey.stages}

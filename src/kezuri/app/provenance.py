@@ -44,7 +44,7 @@ def provenance(
             "buildType": BUILD_TYPE,
             "externalParameters": {
                 "configSource": _source(definition),
-                "request": _request(request, plan.stage(stage), local, full),
+                "request": _request(request, local, full),
             },
             "internalParameters": {
                 "builderPlatform": str(Platform.host()),
@@ -73,7 +73,7 @@ def _source(definition: "Definition") -> dict[str, Any]:
     return found
 
 
-def _request(request: BuildRequest, stage: StagePlan, local: bool, full: bool) -> dict[str, Any]:
+def _request(request: BuildRequest, local: bool, full: bool) -> dict[str, Any]:
     """What was asked for; in full with values of arguments, unless their names or their looks are those of secrets."""
     from kezuri.check.image.blotting import blotted
     from kezuri.explain.discretion import anonymous, shown

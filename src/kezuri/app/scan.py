@@ -266,11 +266,13 @@ def _halves(data: "Iterable[DataSet]") -> Iterable[str]:
 
 
 def _source(ecosystem: str, release: str) -> str:
-    """The data set that tells of an ecosystem and release and can be fetched; empty where there is none."""
+    """The data set that tells of an ecosystem and release and can be fetched, of several (Alpine's two repositories)
+    the name of all; empty where there is none."""
     from kezuri.advisories.origins import ORIGINS
 
     wanted = ((ecosystem, release), (ecosystem, ""))
-    return next((origin.name for origin in ORIGINS if any(pair in wanted for pair in origin.ecosystems)), "")
+    first = next((origin.name for origin in ORIGINS if any(pair in wanted for pair in origin.ecosystems)), "")
+    return first.removesuffix("/main")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The packages of a stack of layers: records put together, and which package a file of which layer belongs to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from kezuri.packages.package import SYSTEM, Package, Record
@@ -85,11 +85,11 @@ class Inventory:
         """Where a directory is whose path may lead over links."""
         self._noted: list[Noted] = []
         self._declared: list[Package] = []
-        self._files: dict[str, int | tuple[int, ...]] = {}
-        self._directories: dict[str, tuple[int, ...]] = {}
-        self._programs: dict[str, tuple[int, ...]] = {}
-        self._system: dict[str, tuple[int, ...]] = {}
-        self._last: tuple[str, tuple[int, ...]] = ("", ())
+        self._files: dict[str, int | list[int]] = {}
+        self._directories: dict[str, list[int]] = {}
+        self._programs: dict[str, list[int]] = {}
+        self._system: dict[str, list[int]] = {}
+        self._last: tuple[str, Sequence[int]] = ("", ())
 
     def add(self, path: str, record: Record, since: int = 0, until: int = ALWAYS) -> None:
         """A record as a layer has it, and from which layer on it is hidden."""
@@ -163,37 +163,38 @@ class Inventory:
         for noted in by_kind.pop(kind, []):
             near = lists.get(key(noted.path), [])
             named = next((each for each in near if each.since == noted.since), near[0] if near else None)
-            for package in noted.record.packages:
-                self._enter(
-                    package._replace(files=package.files + (named.record.files if named else ())), noted, places
-                )
+            for at, package in enumerate(noted.record.packages):
+                # A record that tells of many packages has the files of one.
+                also = named.record.files if named and not at else ()
+                self._enter(package._replace(files=package.files + also), noted, places)
 
     def _enter(self, package: Package, noted: Noted, places: "_Places", itself: bool = True) -> None:
         number = len(self.installed)
         self.installed.append(Installed(package, noted.path, noted.since, noted.until))
         if package.ecosystem in SYSTEM:
-            self._system[package.name] = (*self._system.get(package.name, ()), number)
+            self._system.setdefault(package.name, []).append(number)
             if noted.record.kind == "dpkg one":
                 self._claim(noted.path, number)
                 self._claim(f"{noted.path}.md5sums", number)
         for path in package.files:
             self._claim(places.file(path), number)
         for directory in package.directories:
-            at = places.directory(directory)
-            self._directories[at] = (*self._directories.get(at, ()), number)
+            self._directories.setdefault(places.directory(directory), []).append(number)
         if itself and noted.record.kind in ("program", "archive"):
-            self._programs[noted.path] = (*self._programs.get(noted.path, ()), number)
+            self._programs.setdefault(noted.path, []).append(number)
 
     def _claim(self, path: str, number: int) -> None:
         before = self._files.get(path)
         if before is None:
             self._files[path] = number
-        else:
-            self._files[path] = (*((before,) if isinstance(before, int) else before), number)
+        elif not isinstance(before, int):
+            before.append(number)
+        elif before != number:
+            self._files[path] = [before, number]
 
     def owner(self, path: str, layer: int = ALWAYS - 1) -> int:
         """The number in `installed` of the package that a file of a layer belongs to; -1 for none."""
-        claims = self._files.get(path)
+        claims: int | Sequence[int] | None = self._files.get(path)
         if claims is None:
             source = compiled_from(path) if path.endswith(".pyc") else ""
             claims = self._files.get(source) if source else None
@@ -223,7 +224,7 @@ class Inventory:
                 best, closest = number, rank
         return best
 
-    def _kept(self, path: str) -> tuple[int, ...]:
+    def _kept(self, path: str) -> Sequence[int]:
         """Packages of the system that keep a file without naming it."""
         if path.startswith(_INFO):
             name = path[len(_INFO) :].rpartition(".")[0].partition(":")[0]
@@ -234,10 +235,10 @@ class Inventory:
                     return self._system.get(name, ())
         return ()
 
-    def _around(self, directory: str) -> tuple[int, ...]:
+    def _around(self, directory: str) -> Sequence[int]:
         if self._last[0] == directory:
             return self._last[1]
-        at, found = directory, ()  # type: tuple[str, tuple[int, ...]]
+        at, found = directory, ()  # type: tuple[str, Sequence[int]]
         while at:
             found = self._directories.get(at, ())
             if found or at[at.rfind("/") + 1 :] in _APART:

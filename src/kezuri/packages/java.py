@@ -29,18 +29,20 @@ def is_archive(name: str) -> bool:
 
 
 def record(data: Peek, path: str, size: int) -> Record | None:
-    """The artifacts of an archive: first the one that it is, then those that are in it. None for what is no zip."""
+    """The artifacts of an archive: first the one that it is, then those that are in it. None for what is no zip. Where
+    it holds more than is read, the record says so."""
     reading = _Reading(min(_MOST_ALL, _MOST_DIRECTORY + size * _EXPANSION))
     try:
         itself, within = reading.archive(_Window(data, size), path, 0)
     except _BROKEN:
         return None
+    trouble = f"/{path} holds more than is read of an archive: not all of its packages are known" if reading.cut else ""
     if itself is None and not within:
-        return None
+        return Record("archive", trouble=trouble) if trouble else None
     first = itself or Package("maven", "", built_here=True)
     if within:
         first = first._replace(built_here=True)
-    return Record("archive", (first, *within))
+    return Record("archive", (first, *within), trouble=trouble)
 
 
 _BROKEN: Final = (
@@ -64,6 +66,8 @@ class _Reading:
     def __init__(self, room: int) -> None:
         self._room = room
         self._left = _MOST_PACKAGES
+        self.cut = False
+        """Whether anything was left out for being too much."""
 
     def archive(self, file: Any, path: str, depth: int) -> tuple[Package | None, list[Package]]:
         """The artifact that an archive is, None where that is not told, and those that are in it."""
@@ -73,6 +77,7 @@ class _Reading:
         with zipfile.ZipFile(file) as archive:
             for number, info in enumerate(archive.infolist()):
                 if number >= _MOST_MEMBERS or self._left <= 0:
+                    self.cut = True
                     break
                 name = info.filename
                 if name == "META-INF/MANIFEST.MF":
@@ -82,8 +87,11 @@ class _Reading:
                     if package is not None:
                         found.append(package)
                         self._left -= 1
-                elif is_archive(name) and depth < _DEPTH and info.file_size <= min(_MOST_INNER, self._room):
-                    within += self._inner(archive, info, depth)
+                elif is_archive(name) and depth < _DEPTH:
+                    if info.file_size <= min(_MOST_INNER, self._room):
+                        within += self._inner(archive, info, depth)
+                    else:
+                        self.cut = True
         itself = _own(found, manifest, path)
         return itself, [each for each in found if each != itself] + within
 
@@ -105,6 +113,9 @@ class _Reading:
         with archive.open(info) as member:
             raw = member.read(most + 1)
         self._room -= len(raw)
+        if info.filename == "META-INF/MANIFEST.MF":
+            return raw[:most]  # Where an archive is signed it goes on with every file; what counts stands first.
+        self.cut = self.cut or len(raw) > most
         return raw if len(raw) <= most else b""
 
 

@@ -107,6 +107,7 @@ class _Files:
 
     def __init__(self, shown: list[list[Noted]]) -> None:
         self._lists: dict[tuple[str, str], Noted] = {}
+        self._given: set[tuple[str, str]] = set()
         for history in shown:
             last = history[-1]
             kind = _PAIRED.get(last.record.kind)
@@ -117,7 +118,8 @@ class _Files:
                 self._lists[kind, _place(kind, last.path)] = last
 
     def of(self, noted: Noted, package: Package) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The files of a package by the list that there is, and that list's path."""
+        """The files of a package by the list that there is, and that list's path. A record that tells of a package a
+        thousand times has its files once."""
         kind = noted.record.kind
         if kind == "dpkg":
             keys = [f"{package.name}:{package.architecture}", f"{package.name}:"]
@@ -126,7 +128,9 @@ class _Files:
         for key in keys:
             found = self._lists.get((kind, key))
             if found is not None:
-                return found.record.files, (found.path,)
+                files = () if (kind, key) in self._given else found.record.files
+                self._given.add((kind, key))
+                return files, (found.path,)
         return (), ()
 
 

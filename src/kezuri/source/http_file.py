@@ -46,10 +46,18 @@ class HttpFile:
     came whole, and that nobody has taken away, is not fetched again while it is what the server has."""
 
     def __init__(
-        self, exchange: HttpExchange, url: str, path: str, cancel: threading.Event, authorization: str = ""
+        self,
+        exchange: HttpExchange,
+        url: str,
+        path: str,
+        cancel: threading.Event,
+        authorization: str = "",
+        encoding: str = "gzip",
     ) -> None:
-        """`authorization` is what the URL's own host gets as Authorization (empty: nothing)."""
+        """`authorization` is what the URL's own host gets as Authorization (empty: nothing); `encoding` how the file
+        may be packed on its way, and then stays so (`identity`: as it is)."""
         self._exchange = exchange
+        self._encoding = encoding
         self.path = path
         """Where the file is when it came."""
         self._part = f"{path}.part"
@@ -82,7 +90,7 @@ class HttpFile:
     def _ask(self, known: Known) -> None:
         """The headers for the next request: for the rest of what is here, or for what is newer than the known one."""
         self._headers.clear()
-        self._headers |= {"Accept": "*/*", "Accept-Encoding": "gzip"}
+        self._headers |= {"Accept": "*/*", "Accept-Encoding": self._encoding}
         start, validator = self._begun()
         if start:
             # A range is one of the same bytes: as they were sent, packed or not.
