@@ -118,7 +118,7 @@ def finite(value: object) -> float:
 def _texts(values: object) -> tuple[str, ...]:
     """A list of texts out of a row's JSON."""
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-        raise ValueError("it is no list of texts")
+        raise ValueError(type(values))
     return tuple(values)
 
 
