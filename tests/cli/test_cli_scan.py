@@ -175,6 +175,21 @@ def test_only_kev_without_its_data_is_no_zero(scan: Scan, tmp_path: Path) -> Non
     assert (code, out) == (2, "") and "no data about what is known to be exploited" in err and "db update kev" in err
 
 
+def test_what_is_only_likely_to_be_exploited_is_not_known_to_be(scan: Scan, tmp_path: Path) -> None:
+    entries = entry("CVE-1-1", "lodash", "high", ""), entry("CVE-1-2", "minimist", "high", "")
+    signals = Signal("CVE-1-1", chance=0.9), Signal("CVE-1-2", "2024-02-01")
+    write(f"{tmp_path}/b.db", *entries, *signals, fetched="2026-11-21T00:00:00Z")
+    _, out, _ = scan("root", "--scanners", "vuln", "--format", "json", "--only-kev", db="b.db")
+    assert [each["id"] for each in json.loads(out)["findings"]] == ["CVE-1-2"]
+
+
+def test_what_passes_is_not_counted_among_what_is_not_shown(scan: Scan, tmp_path: Path) -> None:
+    words = ("root", "--scanners", "vuln", "--severity", "high")
+    assert "not shown, as was asked: critical 1" in " ".join(scan(*words)[1].split())
+    (tmp_path / ".trivyignore").write_text("CVE-2024-2\n")
+    assert "not shown" not in scan(*words)[1]
+
+
 def test_faults_that_nobody_rates_are_not_left_out_in_silence(scan: Scan, tmp_path: Path) -> None:
     rated, unrated = entry("GHSA-1", "lodash", "high", ""), entry("GHSA-2", "minimist", "unknown", "2")
     exploited = Signal("CVE-2000-1", "2024-02-01")

@@ -197,6 +197,14 @@ def test_who_looks_after_a_package_says_whose_it_is(distribution: str, package: 
     assert Origins(Distribution(distribution, "1")).foreign(package) is foreign
 
 
+def test_the_vendor_is_the_distributions_own_before_those_that_it_is_like() -> None:
+    rhel = Origins(Distribution("rhel", "9", like=("fedora",)))
+    assert not rhel.foreign(Package("rpm", "bash", "5.1", vendor="Red Hat, Inc."))
+    assert rhel.foreign(Package("rpm", "bash", "5.2", vendor="Fedora Project"))
+    unheard = Origins(Distribution("unheard-of", "9", like=("fedora",)))
+    assert not unheard.foreign(Package("rpm", "bash", "5.2", vendor="Fedora Project"))
+
+
 def test_a_journal_of_rpm_that_is_still_to_be_read_is_told() -> None:
     journal: ExampleLayer = {"var/lib/rpm/rpmdb.sqlite-wal": Made(b"wal")}
     assert bill(journal).told == (

@@ -44,11 +44,13 @@ def test_findings_of_matches() -> None:
             match(0, "CVE-2024-1", fixed=("7.88-2",)),
             match(1, "MAL-2024-1", "unknown", kind="malicious"),
             match(1, "CVE-2024-3", status="not-affected"),
+            match(1, "CVE-2024-4", "unknown"),
         ],
     )
     assert [(each.name, each.component, each.severity, each.layer, each.path) for each in found] == [
         ("curl", 1, "high", 1, ""),
         ("lodash", 2, "critical", 2, "app/node_modules/lodash/package.json"),
+        ("lodash", 2, "unknown", 2, "app/node_modules/lodash/package.json"),
     ]
     assert found[0].purl.startswith("pkg:deb/debian/curl@7.88-1?arch=amd64")
     assert found[1].purl == "pkg:npm/lodash@4.17.15"

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.scan.scan_samples import BILL, DIGEST, fault
+from tests.scan.scan_samples import BILL, COMPONENTS, DIGEST, fault
 
 from kezuri.diagnostics import KezuriError, SourceText
 from kezuri.oci.dates import seconds
@@ -304,6 +304,10 @@ def test_alternatives_of_alternatives_end() -> None:
 def test_findings_of_licences() -> None:
     found = list(licences.findings(BILL, ["curl"], all_of_them=False))
     assert [(each.name, each.severity, each.note) for each in found] == [("curl", "critical", "forbidden: curl")]
+    assert found[0].title == "the licence curl is forbidden by curl"
+    nameless = BILL._replace(components=(COMPONENTS[0]._replace(package=COMPONENTS[0].package._replace(licence="")),))
+    (unknown,) = licences.findings(nameless, ["unknown"], all_of_them=False)
+    assert (unknown.id, unknown.severity) == ("unknown", "critical") and "forbidden" not in unknown.title
     assert not list(licences.findings(BILL, ["GPL-*"], all_of_them=True))
     assert [row.licence for row in licences.report(BILL)][-1] == ""
 

@@ -72,8 +72,7 @@ def scan_with_bill(settings: Settings, request: ScanRequest) -> Scanned:
         _prove_database(settings)
     request = request._replace(subject=located(settings, request.subject))
     found = bill(settings, request.subject)
-    named = found if found.name else found._replace(name=request.subject.subject.removeprefix("sbom:"))
-    return Scanned(scanned(settings, request, named), found)
+    return Scanned(scanned(settings, request, found), found)
 
 
 def scanned(settings: Settings, request: ScanRequest, bill: Bill) -> Report:

@@ -98,7 +98,7 @@ def findings(bill: Bill, forbidden: Sequence[str], *, all_of_them: bool) -> Iter
             yield Finding(
                 "licence",
                 row.licence or "unknown",
-                f"the licence {row.licence} is forbidden by {rule}" if rule else _TITLES[row.demand],
+                f"the licence {row.licence} is forbidden by {rule}" if rule and row.licence else _TITLES[row.demand],
                 "critical" if rule else SEVERITY[row.demand],
                 number,
                 package.full_name,
