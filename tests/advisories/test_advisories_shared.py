@@ -35,11 +35,21 @@ def entries(name: str) -> dict[str, list[Entry]]:
     return found
 
 
+def is_elsewhere(affected: Any) -> bool:
+    """Whether Go's data names for each package of a module systems that have the fault, of which none is in an image:
+    Linux, or WebAssembly (`js`, `wasip1`), which any image can hold."""
+    named = [each.get("goos") for each in affected.get("ecosystem_specific", {}).get("imports", [])]
+    return bool(named) and all(named) and not any({"linux", "js", "wasip1"}.intersection(systems) for systems in named)
+
+
 def flat(documents: list[Any]) -> Counter[tuple[str, str, str, str]]:
-    """Every event and version of documents of OSV, with its advisory and its package."""
+    """Every event and version of documents of OSV, with its advisory and its package; not what other systems alone
+    have."""
     found: Counter[tuple[str, str, str, str]] = Counter()
     for document in documents:
         for affected in document.get("affected", []):
+            if is_elsewhere(affected):
+                continue
             name = affected["package"]["name"]
             if affected["package"]["ecosystem"] == "PyPI":
                 name = re.sub(r"[-_.]+", "-", name).lower()
