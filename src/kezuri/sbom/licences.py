@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 _MOST = 2000
 """Characters of a record's words that are looked at: whoever writes more writes a text, not a name."""
 _TOKEN = re.compile(r"\s*(?:([()])|([A-Za-z0-9.:+-]+))")
-_GNU = re.compile(r"(A?GPL|LGPL|GFDL)-?v?([123])(\.[0-9])?(\+)?\Z", re.IGNORECASE)
-_CALLED: Final = {"expat": "MIT", "apache-2": "Apache-2.0", "mpl-2": "MPL-2.0"}
+_GNU = re.compile(r"(A?GPL|LGPL|GFDL)-?v?([0-9](?:\.[0-9])?)(\+|-or-later|-only)?\Z", re.IGNORECASE)
+CALLED: Final = {"expat": "MIT", "apache-2": "Apache-2.0", "mpl-2": "MPL-2.0"}
+"""Names of single words that Debian and others have for licences of SPDX's list."""
 _REFERENCE = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+\Z")
 
 
@@ -96,6 +97,16 @@ def _own(word: str) -> str:
     return f"LicenseRef-{word.replace('+', '-or-later').replace(':', '-')}"
 
 
+def gnu(word: str) -> str:
+    """A licence of GNU by its SPDX identifier, in whichever usual way it is written (`GPLv3+`, `GPL-2`); empty for
+    another word. Without a plus, as in Debian's copyright-format 1.0, it is this version alone."""
+    found = _GNU.match(word)
+    if found is None:
+        return ""
+    number = found[2] if "." in found[2] else f"{found[2]}.0"
+    return f"{found[1].upper()}-{number}-{'or-later' if (found[3] or '').lower() in ('+', '-or-later') else 'only'}"
+
+
 def is_one(text: str) -> bool:
     """Whether an expression is one identifier of the list."""
     return text.lower() in known().licences
@@ -124,12 +135,10 @@ def _licence(word: str) -> str:
         return word
     listed = known().licences
     name = listed.get(word.lower(), "")
-    if not name and word.lower() in _CALLED:
-        return _CALLED[word.lower()]
-    if not name and (gnu := _GNU.match(word)):
-        # Debian's copyright-format 1.0 and Fedora's old names: without a plus, this version alone.
-        kind, major, minor, later = gnu[1].upper(), gnu[2], gnu[3] or ".0", gnu[4]
-        return listed.get(f"{kind}-{major}{minor}-{'or-later' if later else 'only'}".lower(), "")
+    if not name and word.lower() in CALLED:
+        return CALLED[word.lower()]
+    if not name and (of_gnu := gnu(word)):
+        return listed.get(of_gnu.lower(), "")
     if not name and word.endswith("+"):
         name = listed.get(word[:-1].lower(), "")
         return f"{name}+" if name else ""

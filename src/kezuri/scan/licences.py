@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from kezuri.advisories.values import Severity
+from kezuri.sbom.licences import CALLED, gnu
 from kezuri.sbom.values import Bill
 from kezuri.scan.findings import purl
 from kezuri.scan.values import Finding
@@ -40,10 +41,9 @@ _DEMANDS: tuple[tuple[Demand, re.Pattern[str]], ...] = (
 _WORD = re.compile(r"[()]|[^\s(),;|]+|[,;|]")
 _MOST = 4000
 """Characters of a licence text that are looked at."""
-_GNU = re.compile(r"(A?GPL|LGPL|GFDL)-?v?([0-9](?:\.[0-9])?)(\+|-or-later|-only)?\Z", re.I)
 _NAMES = {
+    **CALLED,
     "apache 2.0": "Apache-2.0",
-    "apache-2": "Apache-2.0",
     "apache2": "Apache-2.0",
     "apache 2": "Apache-2.0",
     "apache software license": "Apache-2.0",
@@ -56,7 +56,6 @@ _NAMES = {
     "mit license": "MIT",
     "the mit license": "MIT",
     "the mit license (mit)": "MIT",
-    "expat": "MIT",
     "isc license": "ISC",
     "isc license (iscl)": "ISC",
     "python software foundation license": "PSF-2.0",
@@ -148,14 +147,7 @@ def canonical(word: str) -> str:
     """A licence by its SPDX identifier where it is written in one of the other usual ways: `GPLv3+`, `GPL-2`, `Expat`,
     `MIT License`."""
     word = word.strip()
-    known = _NAMES.get(word.lower())
-    if known:
-        return known
-    gnu = _GNU.match(word)
-    if gnu is None:
-        return word
-    number = gnu[2] if "." in gnu[2] else f"{gnu[2]}.0"
-    return f"{gnu[1].upper()}-{number}-{'or-later' if gnu[3] in ('+', '-or-later') else 'only'}"
+    return _NAMES.get(word.lower()) or gnu(word) or word
 
 
 def _of_word(word: str) -> Demand:
